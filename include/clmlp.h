@@ -580,11 +580,11 @@ CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const 
 CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
                                             struct clm_error *error);
 
-/* Gives settings of train that were not set the values that suit the optimiser and the data. The numbers of the
- * optimiser are PyTorch's; rules other than sgd and nesterov have a rate of their own for all data. Tables of floats (n training
- * rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if n is below 10,000, else
- * 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier; standardize feature. Bytes and
- * pictures keep the defaults. A minibatch has n rows at most. */
+/* Gives settings of train that were not set the values that suit the optimiser and the data. The numbers of
+ * the optimiser are PyTorch's; rules other than sgd and nesterov have a rate of their own for all data.
+ * Tables of floats (n training rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if
+ * n is below 10,000, else 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier;
+ * standardize feature. Bytes and pictures keep the defaults. A minibatch has n rows at most. */
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 
@@ -608,7 +608,7 @@ const struct clm_augmentation *clm_settings_augmentation(const struct clm_settin
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 struct clm_epoch {
-    size_t epoch; /* from 1 */
+    size_t epoch;         /* from 1 */
     double learning_rate; /* of its last step */
     /* means over the epoch's minibatches, while training; the loss is weighted, the accuracy is not */
     double train_loss, train_accuracy;
@@ -644,9 +644,9 @@ struct clm_memory_plan {
     uint64_t available; /* the device's memory; 0 if only the host limits it */
 };
 
-/* The learning rate of step s = 0 … S - 1, where an epoch has E steps; N and gamma are the settings step-epochs
- * and gamma. With a warm-up of W steps the rate rises from rate / W to rate, and all but the first and the last
- * of these schedules then run over the remaining S - W steps, as if they were all. */
+/* The learning rate of step s = 0 … S - 1, where an epoch has E steps; N and gamma are the settings
+ * step-epochs and gamma. With a warm-up of W steps the rate rises from rate / W to rate, and all but the
+ * first and the last of these schedules then run over the remaining S - W steps, as if they were all. */
 enum clm_schedule {
     CLM_SCHEDULE_COOLDOWN,    /* rate, and a tenth of it in the last tenth of the epochs, rounded down */
     CLM_SCHEDULE_CONSTANT,    /* rate */
@@ -656,7 +656,7 @@ enum clm_schedule {
     CLM_SCHEDULE_EXPONENTIAL, /* rate gamma^(s / E) */
     CLM_SCHEDULE_TRIANGULAR,  /* from rate / 10 to rate in N epochs, back in N epochs, and again */
     CLM_SCHEDULE_PLATEAU,     /* rate, times gamma after each N epochs without a better validation loss */
-    CLM_SCHEDULE_ONE_CYCLE,   /* half a cosine from rate / 25 to rate in 0.3 S steps, then one to rate / 250000 */
+    CLM_SCHEDULE_ONE_CYCLE, /* half a cosine from rate / 25 to rate in 0.3 S steps, then one to rate / 250000 */
 };
 
 /* The validation score of the setting stop-after. */
@@ -710,7 +710,8 @@ struct clm_train_hooks {
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
     /* If not 0, training ends after the running epoch. Before the end of the first epoch it ends after the
-     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it was, and no run is written. */
+     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it
+     * was, and no run is written. */
     const volatile sig_atomic_t *stop;
     int argc; /* the command line, for run.json */
     char *const *argv;
@@ -728,8 +729,8 @@ struct clm_score {
 };
 
 struct clm_train_result {
-    size_t epochs; /* finished */
-    struct clm_epoch kept; /* the epoch whose net is kept: the last, or the best with the setting stop-after */
+    size_t epochs;         /* finished */
+    struct clm_epoch kept; /* whose net is kept: the last epoch, or the best with the setting stop-after */
     bool is_stopped_early, is_out_of_time; /* by stop-after, or by max-time */
     bool has_test;
     struct clm_score test;
@@ -750,8 +751,9 @@ CLM_MUST_CHECK clm_status clm_class_weights(const struct clm_data *data, const c
                                             struct clm_error *error);
 
 /* Trains `model` in place on the training part of `data` by minibatch gradient descent:
- * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|² + l1 Σ|W|, or by another
- * rule that the setting optimizer names. A smaller last minibatch is trained on as well. The same model, data, settings, backend and device give the same bits.
+ * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|² + l1 Σ|W|; or by
+ * another rule, if the setting optimizer names one. A smaller last minibatch is trained on as well. The same
+ * model, data, settings, backend and device give the same bits.
  *
  *   settings  of the command "train". Those of data, device and net were for the functions that made data,
  *             backend and model; training reads the others, and writes all of them into the run directory
@@ -1012,14 +1014,15 @@ struct clm_bench_options {
     const size_t *sizes;
     size_t size_count;
     size_t batch;
-    double momentum;
-    double seconds;     /* spent on timing, after warm-up; 0 for the default */
-    bool wants_profile; /* opencl: kernels and peaks */
+    const char *optimizer; /* as in training, with the numbers that it has there; NULL: sgd */
+    double momentum;       /* of sgd and nesterov */
+    double seconds;        /* spent on timing, after warm-up; 0 for the default */
+    bool wants_profile;    /* opencl: kernels and peaks */
     /* Called when all kernels are built and the first step is done, before steps are timed; may be NULL. */
     void (*on_ready)(void *user);
     void *user;
-    /* If it is not 0, work ends after the running step, or the running trial of a provider, and `steps` of the
-     * result is 0; may be NULL. */
+    /* If it is not 0, work ends after the running step, or the running trial of a provider, and `steps` of
+     * the result is 0; may be NULL. */
     const volatile sig_atomic_t *stop;
 };
 

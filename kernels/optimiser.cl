@@ -25,12 +25,12 @@
 /* Only numbers of four bytes, so that the host's struct has the same layout. */
 struct step {
     float rate, momentum;
-    float penalty; /* 2 l2, added to a weight's gradient for each unit of the weight */
-    float decay;   /* 1 - rate penalty */
-    float beta1, rest1, beta2, rest2; /* rest = 1 - beta, which a difference of floats would make less exact */
+    float penalty;                    /* 2 l2, added to a weight's gradient for each unit of the weight */
+    float decay;                      /* 1 - rate penalty */
+    float beta1, rest1, beta2, rest2; /* rest = 1 - beta: the difference of two floats is less exact */
     float epsilon, root_scale;        /* root_scale: of the root of the mean square */
     float direct_rate;                /* of the gradient itself; rate is that of its mean */
-    float l1, keep;                   /* keep: 1 - rate (weight decay); both for weights whose gradient is stored */
+    float l1, keep; /* keep: 1 - rate (weight decay); both only where gradients are stored */
 };
 
 #ifdef RULE

@@ -1,8 +1,8 @@
 /* The optimiser's step for stored gradients. Comes after vector.cl and optimiser.cl. */
 #ifdef RULE
 
-/* One of up to six parameters of a launch. Only numbers of eight bytes, so that the host's struct has the same
- * layout. */
+/* One of up to six parameters of a launch. Only numbers of eight bytes, so that the host's struct has the
+ * same layout. */
 struct parameter_part {
     ulong count, end; /* its numbers; groups of this parameter and those before it */
     ulong is_weight;

@@ -23,8 +23,7 @@ static struct clm_settings *settings_of(const char *changes)
 
 /* ---- optimisers ---- */
 
-static const char *const optimisers[] = {"sgd",   "nesterov", "rmsprop", "adam",
-                                         "adamw", "nadam",    "lion"};
+static const char *const optimisers[] = {"sgd", "nesterov", "rmsprop", "adam", "adamw", "nadam", "lion"};
 static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_TILED};
 #define RUNS (COUNT_OF(optimisers) * COUNT_OF(kinds))
 
@@ -40,7 +39,8 @@ static void keep_loss(void *user, const struct clm_epoch *epoch)
     losses->last = epoch->train_loss;
 }
 
-static struct losses train_small(enum fixture kind, struct clm_settings *settings, struct clm_train_result *result)
+static struct losses train_small(enum fixture kind, struct clm_settings *settings,
+                                 struct clm_train_result *result)
 {
     static const size_t hidden[] = {64, 0};
     struct losses losses = {0, 0};
@@ -67,8 +67,8 @@ START_TEST(each_optimiser_learns_a_small_set)
              optimisers[optimiser], lrs[optimiser]);
     struct clm_settings *const settings = settings_of(text);
     const struct losses losses = train_small(kind, settings, NULL);
-    ck_assert_msg(losses.first > 1 && losses.last < 0.1, "%s: from %g to %g", optimisers[optimiser], losses.first,
-                  losses.last);
+    ck_assert_msg(losses.first > 1 && losses.last < 0.1, "%s: from %g to %g", optimisers[optimiser],
+                  losses.first, losses.last);
     clm_settings_free(settings);
 }
 END_TEST
@@ -84,7 +84,12 @@ START_TEST(each_optimiser_has_its_numbers)
         {"optimizer nesterov lr 0.2", {.rule = RULE_NESTEROV, .learning_rate = 0.2, .momentum = 0.9}},
         {"optimizer rmsprop", {.rule = RULE_RMSPROP, .learning_rate = 1e-3, .beta2 = 0.99, .epsilon = 1e-8}},
         {"optimizer adam momentum 0 l2 0.25",
-         {.rule = RULE_ADAM, .learning_rate = 1e-3, .l2 = 0.25, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}},
+         {.rule = RULE_ADAM,
+          .learning_rate = 1e-3,
+          .l2 = 0.25,
+          .beta1 = 0.9,
+          .beta2 = 0.999,
+          .epsilon = 1e-8}},
         {"optimizer adamw epsilon 1e-6",
          {.rule = RULE_ADAMW,
           .learning_rate = 1e-3,
@@ -96,7 +101,8 @@ START_TEST(each_optimiser_has_its_numbers)
          {.rule = RULE_ADAMW, .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}},
         {"optimizer nadam beta1 0.5",
          {.rule = RULE_NADAM, .learning_rate = 1e-3, .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8}},
-        {"optimizer lion beta2 0.95", {.rule = RULE_LION, .learning_rate = 1e-4, .beta1 = 0.9, .beta2 = 0.95}}};
+        {"optimizer lion beta2 0.95",
+         {.rule = RULE_LION, .learning_rate = 1e-4, .beta1 = 0.9, .beta2 = 0.95}}};
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
         const struct step *const expected = &cases[i / 2].step;
         struct clm_settings *const settings = settings_of(cases[i / 2].changes);
@@ -126,7 +132,8 @@ START_TEST(numbers_of_other_rules_are_refused)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct clm_settings *const settings = settings_of(cases[i].changes);
         ck_assert_int_eq(rule_check(settings, &error), CLM_ERROR_ARGUMENT);
-        ck_assert_msg(!strncmp(error.message, cases[i].sentence, strlen(cases[i].sentence)), "%s", error.message);
+        ck_assert_msg(!strncmp(error.message, cases[i].sentence, strlen(cases[i].sentence)), "%s",
+                      error.message);
         clm_settings_free(settings);
     }
 }
@@ -166,8 +173,8 @@ START_TEST(rates_are_by_hand)
     change_settings(settings, "%s", rates[_i].changes);
     ck_assert_done(course_begin(settings, 0.1, EPOCH_STEPS, false, &course, &error));
     for (size_t i = 0; i < COUNT_OF(shown); i++)
-        ck_assert_msg(fabs(course_rate(&course, shown[i]) - rates[_i].rates[i]) <= 1e-9, "%s: step %zu has %.10g",
-                      rates[_i].changes, shown[i], course_rate(&course, shown[i]));
+        ck_assert_msg(fabs(course_rate(&course, shown[i]) - rates[_i].rates[i]) <= 1e-9,
+                      "%s: step %zu has %.10g", rates[_i].changes, shown[i], course_rate(&course, shown[i]));
     clm_settings_free(settings);
 }
 END_TEST
@@ -180,7 +187,8 @@ START_TEST(rates_of_short_runs_are_finite)
             for (size_t step = 0; step < steps; step++) {
                 const struct schedule s = {(enum clm_schedule)kind, 0.5, steps, 1, 0, 1, 0.5};
                 const double rate = schedule_rate(&s, step);
-                ck_assert_msg(rate > 0 && rate <= 0.5, "schedule %d, step %zu of %zu: %g", kind, step, steps, rate);
+                ck_assert_msg(rate > 0 && rate <= 0.5, "schedule %d, step %zu of %zu: %g", kind, step, steps,
+                              rate);
             }
 }
 END_TEST
@@ -196,7 +204,8 @@ static struct course course_of(const char *changes, bool has_validation)
 
 static bool note(struct course *course, size_t number, double loss, double accuracy)
 {
-    const struct clm_epoch epoch = {.epoch = number, .validation_loss = loss, .validation_accuracy = accuracy};
+    const struct clm_epoch epoch = {
+        .epoch = number, .validation_loss = loss, .validation_accuracy = accuracy};
     return course_note(course, &epoch, course->began);
 }
 
@@ -227,8 +236,10 @@ START_TEST(settings_that_contradict_are_refused)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct clm_settings *const settings = settings_of(cases[i].changes);
         struct course course;
-        ck_assert_int_eq(course_begin(settings, 0.1, EPOCH_STEPS, false, &course, &error), CLM_ERROR_ARGUMENT);
-        ck_assert_msg(!strncmp(error.message, cases[i].sentence, strlen(cases[i].sentence)), "%s", error.message);
+        ck_assert_int_eq(course_begin(settings, 0.1, EPOCH_STEPS, false, &course, &error),
+                         CLM_ERROR_ARGUMENT);
+        ck_assert_msg(!strncmp(error.message, cases[i].sentence, strlen(cases[i].sentence)), "%s",
+                      error.message);
         clm_settings_free(settings);
     }
 }
@@ -241,9 +252,9 @@ START_TEST(a_run_stops_when_nothing_gets_better)
     static const struct {
         double loss, accuracy;
         bool is_best[2], has_stalled[2]; /* by loss, by accuracy */
-    } epochs[] = {{NAN, 0.5, {true, true}, {false, false}},       {2, 0.5, {true, false}, {false, false}},
-                  {1, 0.5, {true, false}, {false, true}},         {1, 0.75, {false, true}, {false, false}},
-                  {1.5, 0.7, {false, false}, {true, false}},      {0.5, 0.7, {true, false}, {false, true}}};
+    } epochs[] = {{NAN, 0.5, {true, true}, {false, false}},  {2, 0.5, {true, false}, {false, false}},
+                  {1, 0.5, {true, false}, {false, true}},    {1, 0.75, {false, true}, {false, false}},
+                  {1.5, 0.7, {false, false}, {true, false}}, {0.5, 0.7, {true, false}, {false, true}}};
     for (size_t by = 0; by < 2; by++) {
         struct course course = course_of(by ? "stop-after 2 stop-by accuracy" : "stop-after 2", true);
         for (size_t e = 0; e < COUNT_OF(epochs); e++) {

@@ -283,8 +283,8 @@ END_TEST
 
 /* ---- the rules ---- */
 
-/* One number under a rule, as PyTorch's optimisers compute it, each in its own words: means as interpolations,
- * corrections as divisors, NAdam's product from step to step. */
+/* One number under a rule, as PyTorch's optimisers compute it, each in its own words: means as
+ * interpolations, corrections as divisors, NAdam's product from step to step. */
 struct number {
     double w, m, v, product;
 };

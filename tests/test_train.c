@@ -651,8 +651,8 @@ START_TEST(the_last_tenth_of_the_epochs_cools_down)
 }
 END_TEST
 
-/* The rates of the last of four steps in each of five epochs, by hand; a falling rate trains differently from a
- * constant one. */
+/* The rates of the last of four steps in each of five epochs, by hand; a falling rate trains differently from
+ * a constant one. */
 START_TEST(schedules)
 {
     static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",

@@ -19,7 +19,7 @@
 
 #define LEARNING_RATE 0.1
 #define SIGN_RATE     1e-3 /* of a step that is as large as the rate where a gradient is as small as its error */
-#define EPSILON       0.1  /* at a smaller one errors of small gradients become errors of whole steps */
+#define EPSILON       0.1   /* at a smaller one errors of small gradients become errors of whole steps */
 #define STEPS_MOST    65536 /* of each number of a case */
 #define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */
 
@@ -277,8 +277,8 @@ void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
     if (which->l1 != 0 || which->weight_decay != 0)
         snprintf(penalties, sizeof penalties, PENALTIES, which->l1, which->weight_decay);
-    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s%s", layers, which->batch,
-             which->rows, which->epochs, which->momentum, which->l2, penalties,
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s%s", layers,
+             which->batch, which->rows, which->epochs, which->momentum, which->l2, penalties,
              word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
              word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
              which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",

@@ -15,8 +15,9 @@ struct bench_system {
 };
 
 struct table_net {
-    char text[256]; /* "784-512-256-10, momentum 0.9" */
+    char text[256]; /* "784-512-256-10, momentum 0.9", or ", adam" */
     json_t *layers;
+    char optimizer[24]; /* "sgd" in files of earlier versions, which do not have it */
     double momentum;
 };
 

@@ -68,8 +68,8 @@ static void print_inputs(enum clm_standardise how, const struct clm_standardised
         putchar('\n');
 }
 
-/* "momentum 0.9, " or "adamw beta1 0.9 beta2 0.999 epsilon 1e-08 weight-decay 0.01, ": the numbers that the rule
- * has. */
+/* "momentum 0.9, " or "adamw beta1 0.9 beta2 0.999 epsilon 1e-08 weight-decay 0.01, ": the numbers that the
+ * rule has. */
 static void print_rule(const struct clm_settings *settings)
 {
     static const char *const names[] = {"beta1", "beta2", "epsilon", "weight-decay"};
@@ -226,12 +226,14 @@ static void print_result(const struct training_run *run, const struct clm_train_
     const size_t epochs = clm_settings_count(run->settings, "epochs");
     const char *const out = clm_settings_text(run->settings, "out");
     if (result->is_stopped_early)
-        remark("train", "stopped after epoch %zu of %zu: no better validation %s for %s epochs; the net is that of epoch %zu",
-               result->epochs, epochs, clm_settings_text(run->settings, "stop-by"),
-               clm_settings_text(run->settings, "stop-after"), result->kept.epoch);
+        remark(
+            "train",
+            "stopped after epoch %zu of %zu: no better validation %s for %s epochs; the net is that of epoch %zu",
+            result->epochs, epochs, clm_settings_text(run->settings, "stop-by"),
+            clm_settings_text(run->settings, "stop-after"), result->kept.epoch);
     else if (result->is_out_of_time)
-        remark("train", "stopped after epoch %zu of %zu: there is no time for another one within %s", result->epochs,
-               epochs, clm_settings_text(run->settings, "max-time"));
+        remark("train", "stopped after epoch %zu of %zu: there is no time for another one within %s",
+               result->epochs, epochs, clm_settings_text(run->settings, "max-time"));
     else if (result->epochs < epochs)
         remark("train", "stopped after epoch %zu of %zu, as asked", result->epochs, epochs);
     if (!run->is_quiet)

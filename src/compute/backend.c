@@ -494,9 +494,8 @@ clm_status linear_backward_update(struct clm_backend *be, const struct tensor *d
     const clm_status status = expect_update("linear_backward_update", dZ, X, layer, step, error);
     if (status != CLM_OK)
         return status;
-    return fuses_step(be, step)
-               ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
-               : step_unfused(be, dZ, X, layer, step, error);
+    return fuses_step(be, step) ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
+                                : step_unfused(be, dZ, X, layer, step, error);
 }
 
 static clm_status update_in_turn(struct clm_backend *be, const struct layer_update *updates, size_t count,

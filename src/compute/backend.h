@@ -46,9 +46,9 @@ struct linear {
     struct parameter W, b; /* (O,I) by weights_create, (1,O) */
 };
 
-/* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w + l1 sign(w),
- * and w has been multiplied by 1 - learning_rate weight_decay. States begin with zeros. m is state[0], v the
- * state after it; t is the number of the step.
+/* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w + l1
+ * sign(w), and w has been multiplied by 1 - learning_rate weight_decay. States begin with zeros. m is
+ * state[0], v the state after it; t is the number of the step.
  *
  *   RULE_SGD       w = w - learning_rate g
  *   RULE_MOMENTUM  m = momentum m + g; w = w - learning_rate m
@@ -319,7 +319,8 @@ bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, siz
 /* The optimiser's step: replaces a parameter's value and states. The gradient already has 2 l2 w. */
 CLM_MUST_CHECK clm_status parameter_step(struct clm_backend *be, struct parameter *parameter,
                                          const struct step *step, struct clm_error *error);
-/* The same for each parameter of a list, in which none stands twice. Takes few launches if the backend can. */
+/* The same for each parameter of a list, in which none stands twice. Takes few launches if the backend
+ * can. */
 CLM_MUST_CHECK clm_status parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,
                                           const struct step *step, struct clm_error *error);
 

@@ -24,8 +24,8 @@ enum gate_source {
 
 /* Signed states are those that may be negative; after them come means of squares. Roundings are those of a
  * gradient's term until the rate multiplies it. The last numbers are what a rule has if no option says
- * otherwise: they are PyTorch's, those of Lion its paper's (Chen et al. 2023), and so is its rate; a rate of 0
- * leaves the choice to the data. Linear rules come first.
+ * otherwise: PyTorch's, those of Lion its paper's (Chen et al. 2023). The rate is our choice, and 0 leaves it
+ * to the data. Linear rules come first.
  *
  * Nesterov: the penalty is rounded and multiplied by w; then come the sums with g and in m, momentum, its
  * product with m, and the sum with the gradient: 7. Those of m are momentum, its product with v, the sum, and
@@ -68,5 +68,8 @@ struct rule_about {
 
 extern const struct activation_about activations[ACTIVATION_COUNT];
 extern const struct rule_about rules[RULE_COUNT];
+
+/* The rule of that name; RULE_SGD if there is none, or `name` is NULL. */
+enum rule rule_named(const char *name);
 
 #endif

@@ -9,9 +9,9 @@ struct schedule {
     enum clm_schedule kind;
     double rate; /* the largest */
     size_t steps, epoch_steps;
-    double warmup;      /* steps in which the rate rises to its first value; 0 with a one-cycle */
-    double period;      /* epochs: see enum clm_schedule */
-    double gamma;       /* what the rate is multiplied by */
+    double warmup; /* steps in which the rate rises to its first value; 0 with a one-cycle */
+    double period; /* epochs: see enum clm_schedule */
+    double gamma;  /* what the rate is multiplied by */
 };
 
 /* The rate of a step, counted from 0. CLM_SCHEDULE_PLATEAU has the largest rate throughout; see plateau. */

@@ -238,8 +238,9 @@ const struct setting_row setting_rows[] = {
           "rows of a minibatch; all rows, if they are fewer than the default"),
     NUMBER(
         "lr", "ETA", TRAIN,
-        IS_BUT("0.1",
-               "sgd and nesterov: 0.1, tables 0.05, tables of fewer than 10,000 rows 0.01; lion: 0.0001; others: 0.001"),
+        IS_BUT(
+            "0.1",
+            "sgd and nesterov: 0.1, tables 0.05, tables of fewer than 10,000 rows 0.01; lion: 0.0001; others: 0.001"),
         ABOVE(0), "learning rate"),
     CHOICE(
         "schedule", "NAME", TRAIN, IS_BUT("cooldown", "cooldown; tables: cosine"), schedules,
@@ -248,8 +249,9 @@ const struct setting_row setting_rows[] = {
            "epochs, or below 1 a fraction of all, in which the learning rate rises to its first value"),
     NUMBER("gamma", "G", TRAIN, MEANS("exponential: 0.9; step and plateau: 0.1"), ABOVE(0),
            "what the schedules step, exponential (each epoch) and plateau multiply the learning rate by"),
-    COUNT("step-epochs", "N", TRAIN, MEANS("triangular: 2; step and plateau: 10"), COUNT_FROM(1),
-          "epochs of the schedules step, plateau and triangular: between falls, without a better loss, of a rise"),
+    COUNT(
+        "step-epochs", "N", TRAIN, MEANS("triangular: 2; step and plateau: 10"), COUNT_FROM(1),
+        "epochs of the schedules step, plateau and triangular: between falls, without a better loss, of a rise"),
     CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
     NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1),
            "of sgd and nesterov; 0 for plain gradient descent"),
@@ -302,7 +304,9 @@ const struct setting_row setting_rows[] = {
           "inputs, hidden layers, classes; give it again for another net"),
     OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
           "minibatches to measure, one after the other"),
-    NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
+    CHOICE_OF("optimizer", "NAME", BENCH, IS("sgd"), optimiser_names, "the rule of a step"),
+    NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1),
+           "of sgd and nesterov; 0 for plain gradient descent"),
     NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
     FLAG("profile", BENCH,
          "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run"),

@@ -15,8 +15,8 @@ static const struct {
              [CLM_SCHEDULE_PLATEAU] = {0.1, 10},
              [CLM_SCHEDULE_ONE_CYCLE] = {0, 0}};
 
-static clm_status refuse(const struct clm_settings *settings, const char *name, bool is_used, const char *with,
-                         struct clm_error *error)
+static clm_status refuse(const struct clm_settings *settings, const char *name, bool is_used,
+                         const char *with, struct clm_error *error)
 {
     char both[32];
     if (is_used || !clm_settings_is_set(settings, name))
@@ -29,9 +29,9 @@ static clm_status refuse(const struct clm_settings *settings, const char *name, 
 
 static clm_status need_validation(const char *what, const char *setting, struct clm_error *error)
 {
-    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, setting,
-                            "%s goes by the validation score, and there are no validation rows; hold some out",
-                            what);
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, setting,
+        "%s goes by the validation score, and there are no validation rows; hold some out", what);
 }
 
 static clm_status check(const struct clm_settings *settings, const struct course *c, size_t epoch_steps,
@@ -40,17 +40,20 @@ static clm_status check(const struct clm_settings *settings, const struct course
     const enum clm_schedule kind = c->schedule.kind;
     clm_status status;
     if ((status = refuse(settings, "gamma", usual[kind].gamma > 0, "step, exponential or plateau", error)) ||
-        (status = refuse(settings, "step-epochs", usual[kind].period, "step, triangular or plateau", error)) ||
-        (status = refuse(settings, "warmup", kind != CLM_SCHEDULE_ONE_CYCLE, "another schedule", error)))
+        (status =
+             refuse(settings, "step-epochs", usual[kind].period, "step, triangular or plateau", error)) ||
+        (status = refuse(settings, "warmup", c->schedule.warmup == 0 || kind != CLM_SCHEDULE_ONE_CYCLE,
+                         "another schedule", error)))
         return status;
     if (kind == CLM_SCHEDULE_PLATEAU && !has_validation)
         return need_validation("the schedule plateau", "val schedule", error);
     if (c->stop_after && !has_validation)
         return need_validation("stop-after", "val stop-after", error);
     if (c->schedule.warmup >= (double)c->schedule.steps)
-        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "warmup epochs",
-                                "a warm-up of %g epochs leaves nothing of %zu; take a shorter one, or more epochs",
-                                c->schedule.warmup / (double)epoch_steps, c->schedule.steps / epoch_steps);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "warmup epochs",
+            "a warm-up of %g epochs leaves nothing of %zu; take a shorter one, or more epochs",
+            c->schedule.warmup / (double)epoch_steps, c->schedule.steps / epoch_steps);
     return CLM_OK;
 }
 

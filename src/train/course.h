@@ -25,8 +25,8 @@ CLM_MUST_CHECK clm_status course_begin(const struct clm_settings *settings, doub
 /* The learning rate of a step, counted from 0 in the whole run. */
 double course_rate(const struct course *course, size_t step);
 
-/* Notes the end of an epoch, which began at `started` on the clock. Returns whether its net is the one to keep:
- * the best by the validation score if the course stops early, else the last. */
+/* Notes the end of an epoch, which began at `started` on the clock. Returns whether its net is the one to
+ * keep: the best by the validation score if the course stops early, else the last. */
 bool course_note(struct course *course, const struct clm_epoch *epoch, double started);
 
 /* Whether the run ends before its last epoch: no better score, or no time for one more epoch. */

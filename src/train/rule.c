@@ -1,17 +1,8 @@
 #include "train/rule.h"
 
 #include <stdio.h>
-#include <string.h>
 
-/* The setting has one of these names. */
-static enum rule rule_named(const char *name)
-{
-    int rule = 0;
-    while (name && rule < RULE_COUNT && strcmp(rules[rule].name, name))
-        rule++;
-    return name && rule < RULE_COUNT ? (enum rule)rule : RULE_SGD;
-}
-
+/* The setting has the name of one of them. */
 static enum rule rule_set(const struct clm_settings *settings)
 {
     return rule_named(clm_settings_text(settings, "optimizer"));

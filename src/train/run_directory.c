@@ -185,8 +185,8 @@ static json_t *report_of(const struct run_record *record)
     const struct clm_score *const test = &record->result->test;
     const struct clm_train_hooks *const hooks = record->hooks;
     json_t *const report =
-        json_pack("{ss ss so so so so so so sI so}", "program", "clmlp", "version", clm_version(), "arguments",
-                  list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
+        json_pack("{ss ss so so so so so so sI so}", "program", "clmlp", "version", clm_version(),
+                  "arguments", list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
                   device_of(record->backend), "data", data_of(record->data), "layers",
                   list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
                   settings_of(record->settings), "weights", weights_of(record), "kept_epoch",

@@ -464,8 +464,8 @@ static clm_status score_epoch(struct training *t, struct clm_epoch *epoch, struc
     return CLM_OK;
 }
 
-static clm_status run_epoch(struct training *t, struct clm_model *model, size_t number,
-                            double *reported, struct clm_error *error)
+static clm_status run_epoch(struct training *t, struct clm_model *model, size_t number, double *reported,
+                            struct clm_error *error)
 {
     const size_t N = t->data->train.count;
     struct clm_epoch *const epoch = &t->epochs[number - 1];
@@ -490,8 +490,9 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     t->epoch_count = number;
     if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
-    return course_note(&t->course, epoch, started) && t->course.stop_after ? network_read(&t->net, model, error)
-                                                                          : CLM_OK;
+    return course_note(&t->course, epoch, started) && t->course.stop_after
+               ? network_read(&t->net, model, error)
+               : CLM_OK;
 }
 
 /* ---- a run ---- */
@@ -739,11 +740,11 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) || (status = rule_check(settings, error)) ||
-        (status = course_begin(settings, options->step.learning_rate,
-                               divide_up(data->train.count, options->batch), data->validation.count > 0,
-                               &t.course, error)) ||
-        (status = check_labelled(data, error)) ||
-        (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
+        (status =
+             course_begin(settings, options->step.learning_rate, divide_up(data->train.count, options->batch),
+                          data->validation.count > 0, &t.course, error)) ||
+        (status = check_labelled(data, error)) || (status = model_describe(model, data, error)) ||
+        (status = weigh_rows(&t, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||

@@ -417,8 +417,8 @@ static float blas_penalise(const struct blas_step *s, float g, float *w)
 }
 
 /* The rules without squares. */
-static void blas_roll(enum rule rule, const struct blas_step *s, size_t count, const float *gradient, float *w,
-                      float *m)
+static void blas_roll(enum rule rule, const struct blas_step *s, size_t count, const float *gradient,
+                      float *w, float *m)
 {
     for (size_t i = 0; i < count; i++) {
         const float g = blas_penalise(s, gradient[i], &w[i]);
@@ -434,7 +434,8 @@ static void blas_roll(enum rule rule, const struct blas_step *s, size_t count, c
     }
 }
 
-static void blas_rmsprop(const struct blas_step *s, size_t count, const float *gradient, float *w, float *square)
+static void blas_rmsprop(const struct blas_step *s, size_t count, const float *gradient, float *w,
+                         float *square)
 {
     for (size_t i = 0; i < count; i++) {
         const float g = blas_penalise(s, gradient[i], &w[i]);

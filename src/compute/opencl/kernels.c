@@ -588,13 +588,12 @@ static clm_status launch_steps(struct kernels *k, struct parameter *const *list,
         parts.of[p] = (struct parameter_part){numbers, groups, of[p]->is_weight};
     }
     const size_t global = groups * local;
-    return kernel_table_launch(k, &k->table, KERNEL_PARAMETERS_STEP, NO_ACTIVATION, step->rule, 1, &global,
-                               &local,
-                               ARGUMENTS(ARGUMENT(s), ARGUMENT(parts), MEMORY_OF_PARAMETER(of[0]),
-                                         MEMORY_OF_PARAMETER(of[1]), MEMORY_OF_PARAMETER(of[2]),
-                                         MEMORY_OF_PARAMETER(of[3]), MEMORY_OF_PARAMETER(of[4]),
-                                         MEMORY_OF_PARAMETER(of[5])),
-                               error);
+    return kernel_table_launch(
+        k, &k->table, KERNEL_PARAMETERS_STEP, NO_ACTIVATION, step->rule, 1, &global, &local,
+        ARGUMENTS(ARGUMENT(s), ARGUMENT(parts), MEMORY_OF_PARAMETER(of[0]), MEMORY_OF_PARAMETER(of[1]),
+                  MEMORY_OF_PARAMETER(of[2]), MEMORY_OF_PARAMETER(of[3]), MEMORY_OF_PARAMETER(of[4]),
+                  MEMORY_OF_PARAMETER(of[5])),
+        error);
 }
 
 clm_status opencl_parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,

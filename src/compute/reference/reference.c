@@ -346,8 +346,8 @@ static void adaptive_step(const struct step *step, const struct nadam *nadam, do
     const double b1 = step->beta1, b2 = step->beta2, t = (double)step->number;
     *m = b1 * *m + (1 - b1) * g;
     *v = b2 * *v + (1 - b2) * g * g;
-    const double mean = step->rule == RULE_NADAM ? nadam->of_mean * *m + nadam->of_gradient * g
-                                                 : *m / (1 - pow(b1, t));
+    const double mean =
+        step->rule == RULE_NADAM ? nadam->of_mean * *m + nadam->of_gradient * g : *m / (1 - pow(b1, t));
     *w -= step->learning_rate * mean / (sqrt(*v / (1 - pow(b2, t))) + step->epsilon);
 }
 

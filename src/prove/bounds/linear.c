@@ -385,8 +385,7 @@ static void step_errors(const struct parameter *parameter, const struct paramete
         const double *const inner = sides[SIDE_INNER].state[s].memory, *const outer =
                                                                            sides[SIDE_OUTER].state[s].memory;
         for (size_t i = 0; i < tensor_elements(&parameter->value); i++)
-            errors_of(&parameter->state[s])[i] =
-                (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED;
+            errors_of(&parameter->state[s])[i] = (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED;
     }
     const double *const inner = sides[SIDE_INNER].value.memory, *const outer = sides[SIDE_OUTER].value.memory;
     for (size_t i = 0; i < tensor_elements(&parameter->value); i++) {

@@ -2,14 +2,15 @@
  * that a backend in float may have. Each operation takes the limits of its operands, and adds its own
  * roundings on both sides.
  *
- * A division by sqrt(v) + epsilon never meets zero, because epsilon is positive and v, a mean of squares, is
- * not negative. A sign is not continuous: where its operand may be on either side of zero, it may be either. */
+ * A division by sqrt(v) + epsilon never meets zero, because epsilon is positive and v, a mean of squares,
+ * is not negative. A sign is not continuous: where its operand may be on either side of zero, it may be
+ * either. */
 #include "prove/bounds/rules.h"
 
 #include "prove/bounds/stage.h"
 
-/* OpenCL 1.2 (full profile, section 7.4) allows 3 ulp for a root and 2.5 for a division. An ulp is at most two
- * roundings. */
+/* OpenCL 1.2 (full profile, section 7.4) allows 3 ulp for a root and 2.5 for a division. An ulp is at most
+ * two roundings. */
 #define ROOT     6
 #define DIVISION 5
 
@@ -20,7 +21,8 @@ struct interval {
 /* What the roundings of one result add. Zero is exact: no factor changes it, and no sum with zero. */
 static struct interval rounded(struct interval x, size_t roundings)
 {
-    const double largest = fmax(fabs(x.least), fabs(x.most)), error = gamma_of(roundings + 1) * largest + FLUSHED;
+    const double largest = fmax(fabs(x.least), fabs(x.most)),
+                 error = gamma_of(roundings + 1) * largest + FLUSHED;
     if (largest == 0 || isinf(largest))
         return x;
     return (struct interval){x.least - error, x.most + error};
@@ -54,8 +56,7 @@ static struct interval hull_of(double a, double b, double c, double d)
 
 static struct interval times(struct interval a, struct interval b)
 {
-    return rounded(
-        hull_of(a.least * b.least, a.least * b.most, a.most * b.least, a.most * b.most), 1);
+    return rounded(hull_of(a.least * b.least, a.least * b.most, a.most * b.least, a.most * b.most), 1);
 }
 
 static struct interval over(struct interval a, struct interval positive)
@@ -129,9 +130,8 @@ static struct interval squares_after(const struct step *step, struct interval v,
 
 static struct interval root_plus_epsilon(const struct step *step, struct interval squares, double scale)
 {
-    const struct interval root = root_of(squares), scaled = scale == 1 ? root : times(number(scale), root),
-                          sum = plus((struct interval){fmax(scaled.least, 0), scaled.most}, number(step->epsilon));
-    return sum;
+    const struct interval root = times(number(scale), root_of(squares));
+    return plus((struct interval){fmax(root.least, 0), root.most}, number(step->epsilon));
 }
 
 /* How far the step moves w. */
@@ -144,8 +144,7 @@ static struct interval rule_move(struct number_step *n, struct interval g)
     case RULE_MOMENTUM:
     case RULE_NESTEROV:
         n->state[0] = plus(times(momentum, m), g);
-        return times(rate,
-                     step->rule == RULE_MOMENTUM ? n->state[0] : plus(g, times(momentum, n->state[0])));
+        return times(rate, step->rule == RULE_MOMENTUM ? n->state[0] : plus(g, times(momentum, n->state[0])));
     case RULE_RMSPROP:
         n->state[0] = squares_after(step, m, g);
         return over(times(rate, g), root_plus_epsilon(step, n->state[0], 1));
@@ -154,9 +153,9 @@ static struct interval rule_move(struct number_step *n, struct interval g)
     case RULE_NADAM:
         n->state[0] = mean_of(step->beta1, m, g);
         n->state[1] = squares_after(step, n->state[1], g);
-        return over(adam_direction(n, g),
-                    root_plus_epsilon(step, n->state[1],
-                                      1 / sqrt(1 - pow(step->beta2, (double)step->number))));
+        return over(
+            adam_direction(n, g),
+            root_plus_epsilon(step, n->state[1], 1 / sqrt(1 - pow(step->beta2, (double)step->number))));
     case RULE_LION:
         n->state[0] = mean_of(step->beta2, m, g);
         return times(rate, signs_of(mean_of(step->beta1, m, g)));
