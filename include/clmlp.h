@@ -545,6 +545,7 @@ enum clm_setting_type {
     CLM_SETTING_EXTENT,       /* 32x24: width and height */
     CLM_SETTING_INIT,         /* he, normal:STD and the like, or a file */
     CLM_SETTING_AUGMENTATION, /* flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
+    CLM_SETTING_DURATION,     /* 90, 90s, 15m, 1.5h or 2d */
 };
 
 /* A row of the table. Later versions add fields at the end: a caller looks at rows, and makes none. */
@@ -585,11 +586,12 @@ CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const 
 CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
                                             struct clm_error *error);
 
-/* Gives settings of train that were not set the values that suit the data. Tables of floats (n training
- * rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if n is below 10,000, else
- * 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier; standardize feature. Bytes and
- * pictures keep the defaults, but init is xavier if the activation is tanh or sigmoid. A minibatch has n rows
- * at most. */
+/* Gives settings of train that were not set the values that suit the optimiser and the data. The numbers of
+ * the optimiser are PyTorch's; rules other than sgd and nesterov have a rate of their own for all data.
+ * Tables of floats (n training rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if
+ * n is below 10,000, else 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier;
+ * standardize feature. Bytes and pictures keep the defaults, but init is xavier if the activation is tanh or
+ * sigmoid. A minibatch has n rows at most. */
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 
@@ -600,7 +602,7 @@ const char *clm_settings_text(const struct clm_settings *settings, const char *n
 /* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
  * default; CHOICES: bit n stands for choice n. These and those below are 0 if there is no value. */
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
-/* NUMBER, SHARE; NaN if that is a path */
+/* NUMBER, SHARE; NaN if that is a path; seconds of a DURATION */
 double clm_settings_number(const struct clm_settings *settings, const char *name);
 /* SIZES, WIDTHS, EXTENT; of NETS the first */
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count);
@@ -613,8 +615,8 @@ const struct clm_augmentation *clm_settings_augmentation(const struct clm_settin
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 struct clm_epoch {
-    size_t epoch; /* from 1 */
-    double learning_rate;
+    size_t epoch;         /* from 1 */
+    double learning_rate; /* of its last step */
     /* means over the epoch's minibatches, while training; the loss is weighted, the accuracy is not */
     double train_loss, train_accuracy;
     bool has_validation;
@@ -649,13 +651,23 @@ struct clm_memory_plan {
     uint64_t available; /* the device's memory; 0 if only the host limits it */
 };
 
-/* The learning rate of epoch e = 1 … E. */
+/* The learning rate of step s = 0 … S - 1, where an epoch has E steps; N and gamma are the settings
+ * step-epochs and gamma. With a warm-up of W steps the rate rises from rate / W to rate, and all but the
+ * first and the last of these schedules then run over the remaining S - W steps, as if they were all. */
 enum clm_schedule {
-    CLM_SCHEDULE_COOLDOWN, /* rate, and a tenth of it in the last ⌊E / 10⌋ epochs */
-    CLM_SCHEDULE_CONSTANT, /* rate */
-    CLM_SCHEDULE_LINEAR,   /* rate (1 - (e - 1) / E) */
-    CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
+    CLM_SCHEDULE_COOLDOWN,    /* rate, and a tenth of it in the last tenth of the epochs, rounded down */
+    CLM_SCHEDULE_CONSTANT,    /* rate */
+    CLM_SCHEDULE_LINEAR,      /* rate (1 - s / S) */
+    CLM_SCHEDULE_COSINE,      /* rate (1 + cos(π s / S)) / 2 */
+    CLM_SCHEDULE_STEP,        /* rate gamma^⌊s / (N E)⌋ */
+    CLM_SCHEDULE_EXPONENTIAL, /* rate gamma^(s / E) */
+    CLM_SCHEDULE_TRIANGULAR,  /* from rate / 10 to rate in N epochs, back in N epochs, and again */
+    CLM_SCHEDULE_PLATEAU,     /* rate, times gamma after each N epochs without a better validation loss */
+    CLM_SCHEDULE_ONE_CYCLE, /* half a cosine from rate / 25 to rate in 0.3 S steps, then one to rate / 250000 */
 };
+
+/* The validation score of the setting stop-after. */
+enum clm_stop_by { CLM_STOP_BY_LOSS, CLM_STOP_BY_ACCURACY };
 
 /* Is the whole data on the device? */
 enum clm_resident {
@@ -724,7 +736,9 @@ struct clm_score {
 };
 
 struct clm_train_result {
-    size_t epochs; /* finished */
+    size_t epochs;         /* finished */
+    struct clm_epoch kept; /* whose net is kept: the last epoch, or the best with the setting stop-after */
+    bool is_stopped_early, is_out_of_time; /* by stop-after, or by max-time */
     bool has_test;
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
@@ -744,8 +758,9 @@ CLM_MUST_CHECK clm_status clm_class_weights(const struct clm_data *data, const c
                                             struct clm_error *error);
 
 /* Trains `model` in place on the training part of `data` by minibatch gradient descent:
- * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². A smaller last
- * minibatch is trained on as well. The same model, data, settings, backend and device give the same bits.
+ * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|² + l1 Σ|W|; or by
+ * another rule, if the setting optimizer names one. A smaller last minibatch is trained on as well. The same
+ * model, data, settings, backend and device give the same bits.
  *
  *   settings  of the command "train". Those of data, device and net were for the functions that made data,
  *             backend and model; training reads the others, and writes all of them into the run directory
@@ -1007,9 +1022,10 @@ struct clm_bench_options {
     size_t size_count;
     size_t batch;
     const char *activation; /* as for a model */
-    double momentum;
-    double seconds;     /* spent on timing, after warm-up; 0 for the default */
-    bool wants_profile; /* opencl: kernels and peaks */
+    const char *optimizer;  /* as in training, with the numbers that it has there; NULL: sgd */
+    double momentum;        /* of sgd and nesterov */
+    double seconds;         /* spent on timing, after warm-up; 0 for the default */
+    bool wants_profile;     /* opencl: kernels and peaks */
     /* Called when all kernels are built and the first step is done, before steps are timed; may be NULL. */
     void (*on_ready)(void *user);
     void *user;

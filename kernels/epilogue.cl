@@ -22,7 +22,7 @@ __kernel void through_gate(const ulong count, __global const float *restrict of,
     const float d = dX[at], value = of[at];
     dX[at] = THROUGH(float, d, value);
 }
-#elif defined(RULE)
+#elif defined(RULE) && defined(END)
 /* Ends the step of `count` weights after a product has added the gradients to their state; see clblast.c. */
 __kernel void weights_end(const struct step s, const ulong count, __global float *restrict ms,
                           __global float *restrict ws)
@@ -36,7 +36,7 @@ __kernel void weights_end(const struct step s, const ulong count, __global float
     STATE_M(ms[at] = m)
     ws[at] = w;
 }
-#else
+#elif !defined(RULE)
 /* dW += penalty W. */
 __kernel void add_penalty(const ulong count, const float penalty, __global const float *restrict W,
                           __global float *restrict dW)

@@ -281,6 +281,192 @@ START_TEST(the_step_alone_is_by_hand)
 }
 END_TEST
 
+/* ---- the rules ---- */
+
+/* One number under a rule, as PyTorch's optimisers compute it, each in its own words: means as
+ * interpolations, corrections as divisors, NAdam's product from step to step. */
+struct number {
+    double w, m, v, product;
+};
+
+static double sign_of(double x)
+{
+    return (x > 0) - (x < 0);
+}
+
+static double nadam_share(const struct step *s, double t)
+{
+    return s->beta1 * (1 - 0.5 * pow(0.96, t * 4e-3));
+}
+
+static void step_number(struct number *n, const struct step *s, double t, double g, bool is_weight)
+{
+    const double rate = s->learning_rate;
+    g += is_weight ? s->l1 * sign_of(n->w) : 0;
+    n->w -= is_weight ? rate * s->weight_decay * n->w : 0;
+    if (s->rule == RULE_NESTEROV) {
+        n->m = s->momentum * n->m + g;
+        n->w -= rate * (g + s->momentum * n->m);
+        return;
+    }
+    if (s->rule == RULE_LION) {
+        n->w -= rate * sign_of(n->m + (1 - s->beta1) * (g - n->m));
+        n->m += (1 - s->beta2) * (g - n->m);
+        return;
+    }
+    if (s->rule == RULE_RMSPROP) {
+        n->m += (1 - s->beta2) * (g * g - n->m);
+        n->w -= rate * g / (sqrt(n->m) + s->epsilon);
+        return;
+    }
+    n->m += (1 - s->beta1) * (g - n->m);
+    n->v += (1 - s->beta2) * (g * g - n->v);
+    if (s->rule == RULE_NADAM) {
+        const double share = nadam_share(s, t), next = nadam_share(s, t + 1);
+        const double root = sqrt(n->v / (1 - pow(s->beta2, t))) + s->epsilon;
+        n->product *= share;
+        n->w -= rate * (1 - share) / (1 - n->product) * g / root;
+        n->w -= rate * next / (1 - n->product * next) * n->m / root;
+        return;
+    }
+    n->w -= rate / (1 - pow(s->beta1, t)) * n->m / (sqrt(n->v) / sqrt(1 - pow(s->beta2, t)) + s->epsilon);
+}
+
+enum { RULE_STEPS = 20, PARAMETERS = 7, NUMBERS_MOST = 64 };
+
+/* More parameters than a launch takes, of sizes around those of a vector; every second is a bias. */
+static const size_t parameter_sizes[PARAMETERS] = {1, 3, 15, 16, 17, 33, 64};
+
+static double gradient_at(size_t p, size_t i, size_t t)
+{
+    return (double)(float)sin((double)(1 + p + 7 * i + 3 * t * (i % 5)));
+}
+
+static void create_parameter(struct parameter *out, size_t p, enum rule rule, struct number *numbers)
+{
+    float values[NUMBERS_MOST], zeros[NUMBERS_MOST] = {0};
+    for (size_t i = 0; i < parameter_sizes[p]; i++) {
+        values[i] = (float)((double)(i % 7) - 3) / 4; /* some are 0 */
+        numbers[i] = (struct number){.w = values[i], .product = 1};
+    }
+    *out = (struct parameter){.value = reals(1, parameter_sizes[p], values),
+                              .gradient = unset(1, parameter_sizes[p]),
+                              .is_weight = p % 2 == 0};
+    for (size_t s = 0; s < rules[rule].states; s++)
+        out->state[s] = reals(1, parameter_sizes[p], zeros);
+}
+
+static void write_gradient(struct parameter *parameter, size_t p, size_t t)
+{
+    float g[NUMBERS_MOST];
+    for (size_t i = 0; i < parameter_sizes[p]; i++)
+        g[i] = (float)gradient_at(p, i, t);
+    ck_assert_done(backend_write(be, &parameter->gradient, HOST_FLOAT, g, &error));
+}
+
+/* Compares and frees. The bound is that of float: the numbers are near 1. */
+static void expect_parameter(struct parameter *parameter, size_t p, enum rule rule,
+                             const struct number *numbers)
+{
+    double w[NUMBERS_MOST], states[STATES_MOST][NUMBERS_MOST];
+    for (size_t i = 0; i < parameter_sizes[p]; i++) {
+        w[i] = numbers[i].w;
+        states[0][i] = numbers[i].m;
+        states[1][i] = numbers[i].v;
+    }
+    expect_within(&parameter->value, w, 1e-5);
+    for (size_t s = 0; s < rules[rule].states; s++)
+        expect_within(&parameter->state[s], states[s], 1e-5);
+    tensor_free(be, &parameter->gradient);
+}
+
+static void take_rule_steps(enum rule rule, double l1, double weight_decay)
+{
+    static struct number numbers[PARAMETERS][NUMBERS_MOST];
+    struct parameter parameters[PARAMETERS], *list[PARAMETERS];
+    struct step step = step_of(rule, 0.01, 0.9, 0);
+    step.l1 = l1;
+    step.weight_decay = weight_decay;
+    for (size_t p = 0; p < PARAMETERS; p++) {
+        list[p] = &parameters[p];
+        create_parameter(list[p], p, rule, numbers[p]);
+    }
+    for (size_t t = 1; t <= RULE_STEPS; t++) {
+        step.number = t;
+        for (size_t p = 0; p < PARAMETERS; p++) {
+            write_gradient(list[p], p, t);
+            for (size_t i = 0; i < parameter_sizes[p]; i++)
+                step_number(&numbers[p][i], &step, (double)t, gradient_at(p, i, t), p % 2 == 0);
+        }
+        ck_assert_done(parameters_step(be, list, PARAMETERS, &step, &error));
+    }
+    for (size_t p = 0; p < PARAMETERS; p++)
+        expect_parameter(list[p], p, rule, numbers[p]);
+}
+
+START_TEST(rules_are_those_of_pytorch)
+{
+    open_backend(_i);
+    for (int rule = RULE_NESTEROV; rule < RULE_COUNT; rule++) {
+        take_rule_steps((enum rule)rule, 0, 0);
+        take_rule_steps((enum rule)rule, 0.03, 0.1);
+    }
+    close_backend();
+}
+END_TEST
+
+/* A step that is not linear stores the gradients: one of dW by hand, then Adam's first step, which is nearly
+ * the rate in the gradient's direction. */
+START_TEST(a_step_that_is_not_linear_stores_the_gradient)
+{
+    static const float zeros[6] = {0};
+    const struct step step = step_of(RULE_ADAM, 0.5, 0, 0);
+    double W[6], b[2];
+    for (size_t i = 0; i < 6; i++)
+        W[i] = (double)W_values[i] - 0.5 * sign_of(dW_values[i]);
+    for (size_t o = 0; o < 2; o++)
+        b[o] = (double)b_values[o] - 0.5 * sign_of(db_values[o]);
+    open_backend(_i);
+    struct linear layer = layer_of(true);
+    struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
+    ck_assert_done(backend_write(be, &layer.W.state[0], HOST_FLOAT, zeros, &error));
+    ck_assert_done(backend_write(be, &layer.b.state[0], HOST_FLOAT, zeros, &error));
+    layer.W.state[1] = weights(2, 3, zeros);
+    layer.b.state[1] = reals(1, 2, zeros);
+    layer.W.gradient = weights(2, 3, zeros);
+    layer.b.gradient = reals(1, 2, zeros);
+    ck_assert_done(linear_backward_update(be, &dZ, &X, &layer, &step, &error));
+    expect_within(&layer.W.value, W, 1e-6);
+    expect_within(&layer.b.value, b, 1e-6);
+    tensor_free(be, &layer.W.state[1]);
+    tensor_free(be, &layer.b.state[1]);
+    tensor_free(be, &layer.W.gradient);
+    tensor_free(be, &layer.b.gradient);
+    tensor_free(be, &dZ);
+    tensor_free(be, &X);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
+/* Adam's corrections of step 0 would divide by zero. */
+START_TEST(a_step_without_a_number_is_refused)
+{
+    static const float ones[1] = {1};
+    open_backend(_i);
+    struct step step = step_of(RULE_ADAM, 0.5, 0, 0);
+    struct parameter p = {reals(1, 1, ones), reals(1, 1, ones), {reals(1, 1, ones), reals(1, 1, ones)}, true};
+    step.number = 0;
+    ck_assert_int_eq(parameter_step(be, &p, &step, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "step 0 of adam"));
+    tensor_free(be, &p.value);
+    tensor_free(be, &p.gradient);
+    for (size_t s = 0; s < STATES_MOST; s++)
+        tensor_free(be, &p.state[s]);
+    close_backend();
+}
+END_TEST
+
 /* ---- softmax ---- */
 
 /* Rows: equal logits; a clear winner by 1e4, whose exponentials are exact; a tie, in which the first wins; a
@@ -774,6 +960,9 @@ int main(void)
         the_step_is_by_hand,
         step_and_next_forward_are_by_hand,
         the_step_alone_is_by_hand,
+        rules_are_those_of_pytorch,
+        a_step_that_is_not_linear_stores_the_gradient,
+        a_step_without_a_number_is_refused,
         cross_entropy_is_by_hand,
         weighted_cross_entropy_is_by_hand,
         weights_of_a_batch_are_by_hand,

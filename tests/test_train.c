@@ -643,12 +643,16 @@ START_TEST(the_last_tenth_of_the_epochs_cools_down)
     } runs[] = {{1, 0}, {9, 0}, {10, 1}, {19, 1}, {20, 2}, {200, 20}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         for (size_t epoch = 1; epoch <= runs[i].epochs; epoch++)
-            ck_assert_within(schedule_rate(CLM_SCHEDULE_COOLDOWN, 0.5, epoch, runs[i].epochs),
-                             epoch + runs[i].cool > runs[i].epochs ? 0.05 : 0.5, 1e-15);
+            for (size_t step = 3 * (epoch - 1); step < 3 * epoch; step++) {
+                const struct schedule schedule = {CLM_SCHEDULE_COOLDOWN, 0.5, 3 * runs[i].epochs, 3, 0, 0, 0};
+                ck_assert_within(schedule_rate(&schedule, step),
+                                 epoch + runs[i].cool > runs[i].epochs ? 0.05 : 0.5, 1e-15);
+            }
 }
 END_TEST
 
-/* The rates of five epochs, by hand; a falling rate trains differently from a constant one. */
+/* The rates of the last of four steps in each of five epochs, by hand; a falling rate trains differently from
+ * a constant one. */
 START_TEST(schedules)
 {
     static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
@@ -658,8 +662,8 @@ START_TEST(schedules)
     static const double rates[][5] = {
         [CLM_SCHEDULE_COOLDOWN] = {0.1, 0.1, 0.1, 0.1, 0.1},
         [CLM_SCHEDULE_CONSTANT] = {0.1, 0.1, 0.1, 0.1, 0.1},
-        [CLM_SCHEDULE_LINEAR] = {0.1, 0.08, 0.06, 0.04, 0.02},
-        [CLM_SCHEDULE_COSINE] = {0.1, 0.0904508497, 0.0654508497, 0.0345491503, 0.0095491503}};
+        [CLM_SCHEDULE_LINEAR] = {0.085, 0.065, 0.045, 0.025, 0.005},
+        [CLM_SCHEDULE_COSINE] = {0.0945503262, 0.0726995250, 0.0421782767, 0.0146446609, 0.0006155830}};
     struct clm_data *data = fixture_data(64, 0, 31, 10);
     struct clm_model *start = fixture_model(data, NULL, 1, hidden),
                      *model = fixture_model(data, NULL, 1, hidden);

@@ -54,12 +54,19 @@ static clm_status create_data(struct bench_net *bench, size_t I, struct clm_erro
     return CLM_OK;
 }
 
+static struct network_use bench_use(const struct bench_net *bench)
+{
+    struct network_use use = NETWORK_TRAIN(bench->step.rule);
+    use.keeps_gradients = !step_is_linear(&bench->step);
+    return use;
+}
+
 static clm_status bench_create_network(struct bench_net *bench, struct clm_error *error)
 {
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
     return status ? status
-                  : network_create(bench->be, &bench->architecture, bench->batch,
-                                   NETWORK_TRAIN(bench->step.rule), &bench->net, error);
+                  : network_create(bench->be, &bench->architecture, bench->batch, bench_use(bench),
+                                   &bench->net, error);
 }
 
 static void bench_release(struct bench_net *bench)
@@ -108,7 +115,7 @@ static clm_status bench_prepare(const struct clm_bench_options *options, struct 
 {
     clm_status status = bench_check_memory(options, bench, error);
     if (status == CLM_OK)
-        status = network_tune(bench->be, &bench->architecture, NETWORK_TRAIN(bench->step.rule),
+        status = network_tune(bench->be, &bench->architecture, bench_use(bench),
                               (struct tune_wish){.batch = options->batch, .stop = options->stop}, error);
     return status ? status : bench_check_memory(options, bench, error);
 }
@@ -291,16 +298,22 @@ static clm_status bench_check_sizes(const struct clm_bench_options *options, str
     return CLM_OK;
 }
 
+static struct step bench_step(const struct clm_bench_options *options)
+{
+    const enum rule rule = rule_named(options->optimizer);
+    struct step step = step_of(rule, LEARNING_RATE, rules[rule].is_linear ? options->momentum : 0, 0);
+    step.weight_decay = rules[rule].weight_decay;
+    return step;
+}
+
 /* Checks the sizes, and describes the net; nothing is on the device yet. */
 static clm_status bench_describe(struct clm_backend *be, const struct clm_bench_options *options,
                                  struct bench_net *out, struct clm_error *error)
 {
     enum activation activation;
     clm_status status = bench_check_sizes(options, error);
-    *out = (struct bench_net){.be = be,
-                              .batch = options->batch,
-                              .step = step_of(RULE_SGD, LEARNING_RATE, options->momentum, 0),
-                              .stop = options->stop};
+    *out = (struct bench_net){
+        .be = be, .batch = options->batch, .step = bench_step(options), .stop = options->stop};
     if (status == CLM_OK)
         status = activation_choose(options->activation, &activation, error);
     if (status != CLM_OK)

@@ -18,6 +18,8 @@
 #include <string.h>
 
 #define LEARNING_RATE 0.1
+#define SIGN_RATE     1e-3 /* of a step that is as large as the rate where a gradient is as small as its error */
+#define EPSILON       0.1   /* at a smaller one errors of small gradients become errors of whole steps */
 #define STEPS_MOST    65536 /* of each number of a case */
 #define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */
 
@@ -114,16 +116,25 @@ static void draw_parameters(struct clm_model *model, uint64_t seed)
     }
 }
 
-static struct step step_of_case(const struct step_case *which)
+/* The step of number `number`. */
+static struct step step_of_case(const struct step_case *which, size_t number)
 {
-    return step_of(which->rule, LEARNING_RATE, which->momentum, which->l2);
+    const double rate = which->rule == RULE_LION ? SIGN_RATE : LEARNING_RATE;
+    struct step step = step_of(which->rule, rate, which->momentum, which->l2);
+    step.l1 = which->l1;
+    step.weight_decay = which->weight_decay;
+    step.epsilon = EPSILON;
+    step.number = number;
+    return step;
 }
 
 static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
                                const struct step_case *which, struct clm_error *error)
 {
-    const struct network_use use = NETWORK_TRAIN(step_of_case(which).rule);
+    const struct step step = step_of_case(which, 1);
+    struct network_use use = NETWORK_TRAIN(step.rule);
     clm_status status;
+    use.keeps_gradients = !step_is_linear(&step);
     if ((status = network_create(be, &model->architecture, which->batch, use, &trainee->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
         (which->is_weighted && (status = network_prepare_weights(&trainee->net, error))) ||
@@ -185,7 +196,8 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
 static clm_status steps_take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
                                   size_t first, struct clm_error *error)
 {
-    const struct step step = step_of_case(which);
+    const size_t batches = divide_up(which->rows, which->batch);
+    const struct step step = step_of_case(which, epoch * batches + first / which->batch + 1);
     const struct tensor *const parts = trainee->parts;
     const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN], parts[PART_SCALE],
                                   parts[PART_WEIGHTS]};
@@ -246,6 +258,8 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
 #define WEIGHTED  " weighted"
+/* Numbers after the others, if one of the two is not 0. */
+#define PENALTIES " l1=%lg decay=%lg"
 
 /* " relu" if it is not what the nets of verify mostly have; "" if it is. */
 static const char *word_of(char word[24], bool is_usual, const char *name)
@@ -256,13 +270,15 @@ static const char *word_of(char word[24], bool is_usual, const char *name)
 
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "", act[24], rule[24];
+    char layers[72] = "", act[24], rule[24], penalties[64] = "";
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
-    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s", layers, which->batch,
-             which->rows, which->epochs, which->momentum, which->l2,
+    if (which->l1 != 0 || which->weight_decay != 0)
+        snprintf(penalties, sizeof penalties, PENALTIES, which->l1, which->weight_decay);
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s%s", layers,
+             which->batch, which->rows, which->epochs, which->momentum, which->l2, penalties,
              word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
              word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
              which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
@@ -313,6 +329,8 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     const int read = sscanf(rest, " B=%zu N=%zu x%zu momentum=%lg l2=%lg%n", &out->batch, &out->rows,
                             &out->epochs, &out->momentum, &out->l2, &length);
     const char *flags = rest + length;
+    if (sscanf(flags, PENALTIES "%n", &out->l1, &out->weight_decay, &length) == 2)
+        flags += length;
     parse_vocabulary(&flags, out);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
@@ -320,7 +338,8 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     out->is_weighted = parse_flag(&flags, WEIGHTED);
     bool is_sensible = read == 5 && !*flags && out->widths[1] && out->batch && out->rows && out->epochs &&
                        out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
-                       out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0;
+                       out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0 && out->l1 >= 0 &&
+                       out->weight_decay >= 0;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {

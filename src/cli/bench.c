@@ -191,6 +191,7 @@ static json_t *describe_measurement(const struct bench_subject *subject,
     json_object_put(row, "layers", json_sizes(options->sizes, options->size_count));
     json_object_put(row, "activation", json_text(options->activation));
     json_object_put(row, "batch", json_integer((json_int_t)options->batch));
+    json_object_put(row, "optimizer", json_string(options->optimizer));
     for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
         json_object_put(row, figures[f].key, json_number(figures[f].value));
     json_object_put(row, "date", json_string(date));
@@ -414,8 +415,8 @@ static clm_status bench_measure(struct bench_run *run, struct invocation *in, st
 /* Options that only a measurement has use for. */
 static void refuse_measuring(const struct clm_settings *settings)
 {
-    static const char *const names[] = {"layers",  "activation", "batch",  "momentum", "seconds",
-                                        "profile", "backend",    "device", "gemm"};
+    static const char *const names[] = {"layers",  "activation", "batch",   "momentum", "optimizer",
+                                        "seconds", "profile",    "backend", "device",   "gemm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (clm_settings_is_set(settings, names[i]))
             wrong_usage("bench", "--%s: it is for a measurement, and --merge measures nothing", names[i]);

@@ -15,9 +15,9 @@ struct bench_system {
 };
 
 struct table_net {
-    char text[256]; /* "784-512-256-10, gelu, momentum 0.9"; relu is not named */
+    char text[256]; /* "784-512-256-10, gelu, momentum 0.9", or ", adam"; relu is not named */
     json_t *layers;
-    const char *activation; /* of a row's object */
+    char activation[24], optimizer[24]; /* relu and sgd in files of earlier versions, which do not say it */
     double momentum;
 };
 

@@ -16,7 +16,6 @@ struct training_run {
     const struct clm_settings *settings;
     const struct clm_backend *backend;
     bool is_quiet;
-    struct clm_epoch last; /* the last finished one */
 };
 
 /* ---- what is printed ---- */
@@ -73,16 +72,35 @@ static void print_inputs(enum clm_standardise how, const struct clm_standardised
         putchar('\n');
 }
 
+/* "momentum 0.9, " or "adamw beta1 0.9 beta2 0.999 epsilon 1e-08 weight-decay 0.01, ": the numbers that the
+ * rule has. */
+static void print_rule(const struct clm_settings *settings)
+{
+    static const char *const names[] = {"beta1", "beta2", "epsilon", "weight-decay"};
+    const char *const rule = clm_settings_text(settings, "optimizer");
+    const bool is_sgd = !strcmp(rule, "sgd");
+    if (!is_sgd)
+        printf("%s", rule);
+    if (is_sgd || !strcmp(rule, "nesterov"))
+        printf("%smomentum %g", is_sgd ? "" : " ", clm_settings_number(settings, "momentum"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (clm_settings_is_set(settings, names[i]))
+            printf(" %s %g", names[i], clm_settings_number(settings, names[i]));
+    if (clm_settings_number(settings, "l1") > 0)
+        printf(" l1 %g", clm_settings_number(settings, "l1"));
+    printf(", ");
+}
+
 static void print_settings(const struct clm_settings *settings, size_t rows)
 {
     const size_t epochs = clm_settings_count(settings, "epochs"),
                  batch = clm_settings_count(settings, "batch"), steps = rows / batch + (rows % batch != 0);
-    printf(
-        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g (%s), momentum %g, l2 %g, seed %s%s\n",
-        epochs, epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", batch,
-        clm_settings_number(settings, "lr"), clm_settings_text(settings, "schedule"),
-        clm_settings_number(settings, "momentum"), clm_settings_number(settings, "l2"),
-        clm_settings_text(settings, "seed"), clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");
+    printf("training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g (%s), ", epochs,
+           epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", batch, clm_settings_number(settings, "lr"),
+           clm_settings_text(settings, "schedule"));
+    print_rule(settings);
+    printf("l2 %g, seed %s%s\n", clm_settings_number(settings, "l2"), clm_settings_text(settings, "seed"),
+           clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");
 }
 
 /* "weights   balanced: setosa 0.5, 1 2"; nothing without weights of classes. */
@@ -172,7 +190,6 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 {
     struct training_run *const run = user;
     signals_take(); /* the first epoch builds kernels, too */
-    run->last = *epoch;
     clear_progress();
     if (run->is_quiet)
         return;
@@ -190,10 +207,9 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 }
 
 /* Prints the score of the test set; without it, of the validation rows; without them, of training. */
-static void print_score(const struct training_run *run, const struct clm_train_result *result,
-                        const struct clm_data *data)
+static void print_score(const struct clm_train_result *result, const struct clm_data *data)
 {
-    const struct clm_epoch *const last = &run->last;
+    const struct clm_epoch *const last = &result->kept;
     if (result->has_test)
         printf("test      loss %.5f, accuracy %.2f %% of %zu rows\n", result->test.loss,
                100 * result->test.accuracy, result->test.rows);
@@ -213,12 +229,21 @@ static void print_result(const struct training_run *run, const struct clm_train_
 {
     const size_t epochs = clm_settings_count(run->settings, "epochs");
     const char *const out = clm_settings_text(run->settings, "out");
-    if (result->epochs < epochs)
+    if (result->is_stopped_early)
+        remark(
+            "train",
+            "stopped after epoch %zu of %zu: no better validation %s for %s epochs; the net is that of epoch %zu",
+            result->epochs, epochs, clm_settings_text(run->settings, "stop-by"),
+            clm_settings_text(run->settings, "stop-after"), result->kept.epoch);
+    else if (result->is_out_of_time)
+        remark("train", "stopped after epoch %zu of %zu: there is no time for another one within %s",
+               result->epochs, epochs, clm_settings_text(run->settings, "max-time"));
+    else if (result->epochs < epochs)
         remark("train", "stopped after epoch %zu of %zu, as asked", result->epochs, epochs);
     if (!run->is_quiet)
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);
-    print_score(run, result, data);
+    print_score(result, data);
     if (out && !run->is_quiet)
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", out);
 }

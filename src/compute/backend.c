@@ -447,6 +447,9 @@ static clm_status expect_states(const char *here, const char *name, const struct
                                 const struct step *step, struct clm_error *error)
 {
     clm_status status = CLM_OK;
+    if (!step->number && rules[step->rule].states > 1)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: step 0 of %s, whose steps are numbered from 1", here,
+                        rules[step->rule].name);
     for (size_t s = 0; status == CLM_OK && s < rules[step->rule].states; s++)
         status = expect_like(here, name, &parameter->state[s], &parameter->value, error);
     return status;
@@ -470,15 +473,19 @@ bool backend_fuses_step(const struct clm_backend *be, enum rule rule)
     return be->operations->fuses_step ? be->operations->fuses_step(be, rule) : rules[rule].is_linear;
 }
 
+/* Whether the backend takes this step along with the gradient. */
+static bool fuses_step(const struct clm_backend *be, const struct step *step)
+{
+    return step_is_linear(step) && backend_fuses_step(be, step->rule);
+}
+
 /* Computes the gradients, then takes the step. */
 static clm_status step_unfused(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    clm_status status;
-    if ((status = linear_backward_params(be, dZ, X, layer, step->l2, error)) ||
-        (status = parameter_step(be, &layer->W, step, error)))
-        return status;
-    return parameter_step(be, &layer->b, step, error);
+    struct parameter *const parameters[] = {&layer->W, &layer->b};
+    const clm_status status = linear_backward_params(be, dZ, X, layer, step->l2, error);
+    return status ? status : parameters_step(be, parameters, 2, step, error);
 }
 
 clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
@@ -487,9 +494,8 @@ clm_status linear_backward_update(struct clm_backend *be, const struct tensor *d
     const clm_status status = expect_update("linear_backward_update", dZ, X, layer, step, error);
     if (status != CLM_OK)
         return status;
-    return backend_fuses_step(be, step->rule)
-               ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
-               : step_unfused(be, dZ, X, layer, step, error);
+    return fuses_step(be, step) ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
+                                : step_unfused(be, dZ, X, layer, step, error);
 }
 
 static clm_status update_in_turn(struct clm_backend *be, const struct layer_update *updates, size_t count,
@@ -519,7 +525,7 @@ clm_status linear_updates(struct clm_backend *be, const struct layer_update *upd
         status = expect_gathering(next, error);
     if (status != CLM_OK)
         return status;
-    return be->operations->linear_updates && backend_fuses_step(be, step->rule)
+    return be->operations->linear_updates && fuses_step(be, step)
                ? be->operations->linear_updates(be, updates, count, step, next, error)
                : update_in_turn(be, updates, count, step, next, error);
 }
@@ -541,7 +547,7 @@ clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ
     if ((status = expect_update(here, dZ, X, layer, step, error)) ||
         (status = expect_forward(here, next_X, layer, epilogue, next_Y, error)))
         return status;
-    if (operations->linear_update_forward && backend_fuses_step(be, step->rule) &&
+    if (operations->linear_update_forward && fuses_step(be, step) &&
         (!operations->looks_ahead || operations->looks_ahead(be, layer, X->rows, next_X->rows)))
         return operations->linear_update_forward(be, dZ, X, layer, step, next_X, next, next_Y, error);
     status = linear_backward_update(be, dZ, X, layer, step, error);
@@ -577,17 +583,35 @@ bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, siz
     return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B, B);
 }
 
-clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
-                          struct clm_error *error)
+static clm_status expect_parameter(const char *here, const struct parameter *parameter,
+                                   const struct step *step, struct clm_error *error)
 {
-    const char *const here = "parameter_step";
     const struct tensor *const w = &parameter->value;
     clm_status status;
     if ((status = backend_expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
-        (status = expect_like(here, "g", &parameter->gradient, w, error)) ||
-        (status = expect_states(here, "state", parameter, step, error)))
+        (status = expect_like(here, "g", &parameter->gradient, w, error)))
         return status;
-    return be->operations->parameter_step(be, parameter, step, error);
+    return expect_states(here, "state", parameter, step, error);
+}
+
+clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                          struct clm_error *error)
+{
+    const clm_status status = expect_parameter("parameter_step", parameter, step, error);
+    return status ? status : be->operations->parameter_step(be, parameter, step, error);
+}
+
+clm_status parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,
+                           const struct step *step, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < count; p++)
+        status = expect_parameter("parameters_step", list[p], step, error);
+    if (status == CLM_OK && be->operations->parameters_step)
+        return be->operations->parameters_step(be, list, count, step, error);
+    for (size_t p = 0; status == CLM_OK && p < count; p++)
+        status = be->operations->parameter_step(be, list[p], step, error);
+    return status;
 }
 
 /* ---- profile ---- */

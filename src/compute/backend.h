@@ -38,6 +38,7 @@ struct parameter {
     struct tensor gradient; /* the same shape and layout */
     /* what the optimiser remembers, in that shape and layout; momentum's velocity is state[0] */
     struct tensor state[STATES_MOST];
+    bool is_weight; /* whether l1 and weight decay are for it */
 };
 
 /* A linear layer. */
@@ -45,21 +46,47 @@ struct linear {
     struct parameter W, b; /* (O,I) by weights_create, (1,O) */
 };
 
-/* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w.
+/* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w + l1
+ * sign(w), and w has been multiplied by 1 - learning_rate weight_decay. States begin with zeros. m is
+ * state[0], v the state after it; t is the number of the step.
  *
  *   RULE_SGD       w = w - learning_rate g
- *   RULE_MOMENTUM  v = momentum v + g; w = w - learning_rate v, with v in state[0]
+ *   RULE_MOMENTUM  m = momentum m + g; w = w - learning_rate m
+ *   RULE_NESTEROV  m = momentum m + g; w = w - learning_rate (g + momentum m)
+ *   RULE_RMSPROP   v = beta2 v + (1 - beta2) g²; w = w - learning_rate g / (sqrt(v) + epsilon); v is state[0]
+ *   RULE_ADAM      m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²
+ *   RULE_ADAMW     w = w - learning_rate m' / (sqrt(v') + epsilon)
+ *                  with m' = m / (1 - beta1^t), v' = v / (1 - beta2^t)
+ *   RULE_NADAM     m and v as Adam; w = w - learning_rate m'' / (sqrt(v') + epsilon)
+ *                  with m'' = c[t+1] m / (1 - c[1] ... c[t+1]) + (1 - c[t]) g / (1 - c[1] ... c[t]) and
+ *                  c[i] = beta1 (1 - 0.96^(0.004 i) / 2)
+ *   RULE_LION      w = w - learning_rate sign(beta1 m + (1 - beta1) g); then m = beta2 m + (1 - beta2) g
  */
 struct step {
     enum rule rule;
-    double learning_rate, momentum, l2;
+    double learning_rate, momentum, l2, l1, weight_decay;
+    double beta1, beta2, epsilon;
+    size_t number; /* t, from 1; only the rules of Adam's kind read it */
 };
 
 /* A step of the rule; SGD with a momentum is RULE_MOMENTUM. */
 static inline struct step step_of(enum rule rule, double learning_rate, double momentum, double l2)
 {
     const bool rolls = rule == RULE_SGD && momentum != 0;
-    return (struct step){rolls ? RULE_MOMENTUM : rule, learning_rate, momentum, l2};
+    return (struct step){.rule = rolls ? RULE_MOMENTUM : rule,
+                         .learning_rate = learning_rate,
+                         .momentum = momentum,
+                         .l2 = l2,
+                         .beta1 = rules[rule].beta1,
+                         .beta2 = rules[rule].beta2,
+                         .epsilon = rules[rule].epsilon,
+                         .number = 1};
+}
+
+/* Whether a step can be taken without storing the gradient: it is linear in gradient, value and states. */
+static inline bool step_is_linear(const struct step *step)
+{
+    return rules[step->rule].is_linear && step->l1 == 0 && step->weight_decay == 0;
 }
 
 /* A data set in the backend's memory, and the mean and scale that turn its rows into inputs. */
@@ -231,8 +258,8 @@ CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const s
                                                  const struct tensor *X, struct linear *layer, double l2,
                                                  struct clm_error *error);
 
-/* Whether linear_backward_update takes this rule's steps without storing the gradient. If it does not, the
- * layer's parameters need tensors for their gradients. */
+/* Whether linear_backward_update takes this rule's steps without storing the gradient. If it does not, or if
+ * step_is_linear is false, the layer's parameters need tensors for their gradients. */
 bool backend_fuses_step(const struct clm_backend *be, enum rule rule);
 
 /* linear_backward_params and parameter_step, in one if the backend fuses the rule's step. Replaces the
@@ -289,9 +316,13 @@ CLM_MUST_CHECK clm_status linear_softmax_backward(struct clm_backend *be, const 
 /* Whether linear_update_forward is faster than its parts, for batches of up to B rows. */
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B);
 
-/* The optimiser's step: replaces a parameter's value and states. The gradient already has its penalty. */
+/* The optimiser's step: replaces a parameter's value and states. The gradient already has 2 l2 w. */
 CLM_MUST_CHECK clm_status parameter_step(struct clm_backend *be, struct parameter *parameter,
                                          const struct step *step, struct clm_error *error);
+/* The same for each parameter of a list, in which none stands twice. Takes few launches if the backend
+ * can. */
+CLM_MUST_CHECK clm_status parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                          const struct step *step, struct clm_error *error);
 
 /* ---- what an implementation provides: the same operations, shapes already checked ---- */
 
@@ -373,6 +404,7 @@ struct backend_operations {
                                           const struct gate *gate, struct tensor *dZ, struct tensor *dX,
                                           struct metrics *sums, struct clm_error *error);
     __typeof__(parameter_step) *parameter_step;
+    __typeof__(parameters_step) *parameters_step; /* NULL: one after the other */
 };
 
 /* These open a backend without testing it. src/prove opens one for use. */

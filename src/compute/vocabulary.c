@@ -1,8 +1,17 @@
 #include "compute/vocabulary.h"
 
 #include <math.h>
+#include <string.h>
 
 #define VOCABULARY_ROW(enumerator, ...) [enumerator] = {#enumerator, __VA_ARGS__},
 
 const struct activation_about activations[ACTIVATION_COUNT] = {ACTIVATIONS(VOCABULARY_ROW)};
 const struct rule_about rules[RULE_COUNT] = {RULES(VOCABULARY_ROW)};
+
+enum rule rule_named(const char *name)
+{
+    int rule = 0;
+    while (name && rule < RULE_COUNT && strcmp(rules[rule].name, name))
+        rule++;
+    return name && rule < RULE_COUNT ? (enum rule)rule : RULE_SGD;
+}

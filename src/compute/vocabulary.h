@@ -61,12 +61,26 @@ enum gate_source {
     ROW(ACTIVATION_SILU, "silu", GATE_SAVED, 1.0999, 0.5, 27, -0.279, INFINITY)                              \
     ROW(ACTIVATION_MISH, "mish", GATE_SAVED, 1.0885, 0.6443, 29, -0.309, INFINITY)
 
-/* Here: roundings of a gradient's term until the rate multiplies it. Linear rules come first.
+/* Signed states are those that may be negative; after them come means of squares. Roundings are those of a
+ * gradient's term until the rate multiplies it. The last numbers are what a rule has if no option says
+ * otherwise: PyTorch's, those of Lion its paper's (Chen et al. 2023). The rate is our choice, and 0 leaves it
+ * to the data. Linear rules come first.
  *
- *      enumerator      name        states  the step is linear in gradient, value and states  roundings */
+ * Nesterov: the penalty is rounded and multiplied by w; then come the sums with g and in m, momentum, its
+ * product with m, and the sum with the gradient: 7. Those of m are momentum, its product with v, the sum, and
+ * the same three again: 6.
+ *
+ *      enumerator      name        states  signed  the step is linear in gradient, value and states  roundings
+ *          rate  beta1  beta2  epsilon  weight decay */
 #define RULES(ROW)                                                                                           \
-    ROW(RULE_SGD, "sgd", 0, true, 0)                                                                         \
-    ROW(RULE_MOMENTUM, "momentum", 1, true, 4)
+    ROW(RULE_SGD, "sgd", 0, 0, true, 0, 0, 0, 0, 0, 0)                                                       \
+    ROW(RULE_MOMENTUM, "momentum", 1, 1, true, 4, 0, 0, 0, 0, 0)                                             \
+    ROW(RULE_NESTEROV, "nesterov", 1, 1, true, 7, 0, 0, 0, 0, 0)                                             \
+    ROW(RULE_RMSPROP, "rmsprop", 1, 0, false, 0, 0.001, 0, 0.99, 1e-8, 0)                                    \
+    ROW(RULE_ADAM, "adam", 2, 1, false, 0, 0.001, 0.9, 0.999, 1e-8, 0)                                       \
+    ROW(RULE_ADAMW, "adamw", 2, 1, false, 0, 0.001, 0.9, 0.999, 1e-8, 0.01)                                  \
+    ROW(RULE_NADAM, "nadam", 2, 1, false, 0, 0.001, 0.9, 0.999, 1e-8, 0)                                     \
+    ROW(RULE_LION, "lion", 1, 1, false, 0, 0.0001, 0.9, 0.99, 0, 0)
 
 #define VOCABULARY_ENUMERATOR(enumerator, ...) enumerator,
 enum activation { ACTIVATIONS(VOCABULARY_ENUMERATOR) ACTIVATION_COUNT };
@@ -86,12 +100,16 @@ struct activation_about {
 
 struct rule_about {
     const char *symbol, *name;
-    size_t states;  /* at most 1 if the rule is linear */
-    bool is_linear; /* so that a step can take the gradient in parts */
+    size_t states, signed_states; /* at most 1 if the rule is linear */
+    bool is_linear;               /* so that a step can take the gradient in parts */
     size_t roundings;
+    double rate, beta1, beta2, epsilon, weight_decay;
 };
 
 extern const struct activation_about activations[ACTIVATION_COUNT];
 extern const struct rule_about rules[RULE_COUNT];
+
+/* The rule of that name; RULE_SGD if there is none, or `name` is NULL. */
+enum rule rule_named(const char *name);
 
 #endif

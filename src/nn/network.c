@@ -19,6 +19,7 @@ static clm_status create_parameter(struct network *net, const struct parameter_s
                                    struct network_use use, struct parameter *out, struct clm_error *error)
 {
     clm_status status = create_tensor(net, spec, &out->value, error);
+    out->is_weight = spec->is_weight;
     for (size_t s = 0; status == CLM_OK && use.is_trained && s < rules[use.rule].states; s++)
         status = create_tensor(net, spec, &out->state[s], error);
     if (status == CLM_OK && net->keeps_gradients)
@@ -31,7 +32,8 @@ static clm_status create_parameters(struct network *net, struct network_use use,
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
-        status = create_parameter(net, &spec, use, network_parameter(net, p), error);
+        net->parameters[p] = network_parameter(net, p);
+        status = create_parameter(net, &spec, use, net->parameters[p], error);
     }
     return status;
 }
@@ -135,7 +137,8 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
         goto cleanup;
     out->layers = calloc(architecture->depth, sizeof *out->layers);
     out->updates = calloc(architecture->depth, sizeof *out->updates);
-    if (!out->layers || !out->updates) {
+    out->parameters = calloc(architecture_parameter_count(architecture), sizeof *out->parameters);
+    if (!out->layers || !out->updates || !out->parameters) {
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
@@ -179,6 +182,7 @@ void network_free(struct network *net)
     }
     free(net->layers);
     free(net->updates);
+    free(net->parameters);
     architecture_free(&net->architecture);
     memset(net, 0, sizeof *net);
 }
@@ -475,10 +479,8 @@ static clm_status step_at_once(struct network *net, size_t rows, const struct st
 /* The step of all parameters from gradients that are kept. */
 static clm_status optimise(struct network *net, const struct step *step, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++)
-        status = parameter_step(net->be, network_parameter(net, p), step, error);
-    return status;
+    return parameters_step(net->be, net->parameters, architecture_parameter_count(&net->architecture), step,
+                           error);
 }
 
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,

@@ -19,9 +19,10 @@ struct network {
     struct tensor labels; /* (1, batch) */
     /* partners (1, batch) are empty before network_prepare_mixup, weights before network_prepare_weights */
     struct mixture mixture;
-    bool is_mixed;                /* X's rows are mixed with their partners' */
-    bool is_weighted;             /* X's rows have weights */
-    struct layer_update *updates; /* of a step: architecture.depth of them */
+    bool is_mixed;                 /* X's rows are mixed with their partners' */
+    bool is_weighted;              /* X's rows have weights */
+    struct layer_update *updates;  /* of a step: architecture.depth of them */
+    struct parameter **parameters; /* all of them, in the order of architecture_parameter */
 };
 
 /* What a network is for, which decides what it keeps beside the values of its parameters. */

@@ -96,6 +96,10 @@ void variant_describe(const struct operation *operation, const struct variant *v
         add_words(text, " momentum=%g", v->momentum);
     if (v->l2 != 0)
         add_words(text, " l2=%g", v->l2);
+    if (v->l1 != 0)
+        add_words(text, " l1=%g", v->l1);
+    if (v->weight_decay != 0)
+        add_words(text, " decay=%g", v->weight_decay);
     if (fill_names[v->fill])
         add_words(text, " %s", fill_names[v->fill]);
     if (v->odd_in)
@@ -178,7 +182,8 @@ static bool parse_word(const char *word, struct variant *v)
                parse_real(word, "mixup", 2, &changes->mixup) || parse_size(word, "B", &v->B) ||
                parse_size(word, "I", &v->I) || parse_size(word, "O", &v->O) || parse_size(word, "C", &v->O) ||
                parse_size(word, "N", &v->N) || parse_size(word, "first", &v->first) ||
-               parse_real(word, "momentum", 1, &v->momentum) || parse_real(word, "l2", 1, &v->l2);
+               parse_real(word, "momentum", 1, &v->momentum) || parse_real(word, "l2", 1, &v->l2) ||
+               parse_real(word, "l1", 1, &v->l1) || parse_real(word, "decay", 1, &v->weight_decay);
     return true;
 }
 
@@ -230,16 +235,17 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
     const bool is_changed = a->width || c->flip || c->shift || c->cutout || c->noise > 0 || c->mixup > 0,
                is_data = v->N || v->first || v->is_bytes || v->is_ordered,
                is_gated = v->act != ACTIVATION_NONE || v->below != ACTIVATION_NONE,
-               is_stepped = v->rule != RULE_SGD || v->l2 != 0;
+               is_decayed = v->l1 != 0 || v->weight_decay != 0,
+               is_stepped = v->rule != RULE_SGD || v->l2 != 0 || is_decayed;
     switch (dimensions) {
     case DIMENSIONS_PICTURES:
         return !v->O && !is_gated && !is_stepped;
     case DIMENSIONS_BATCH:
         return !v->O && !is_gated && !is_stepped && !is_changed;
     case DIMENSIONS_LAYER:
-        return !is_data && !is_changed;
+        return !is_data && !is_changed && !is_decayed;
     case DIMENSIONS_STEP:
-        return !v->N && !v->first && !is_changed && !is_gated;
+        return !v->N && !v->first && !is_changed && !is_gated && !is_decayed;
     case DIMENSIONS_ROWS:
         return !is_data && !is_changed && !v->I && !is_gated && !is_stepped;
     case DIMENSIONS_WEIGHTS:

@@ -178,6 +178,13 @@ static size_t operand_size(char letter, const struct variant *v)
 
 /* ---- making ---- */
 
+/* Whether it is a state that is a mean of squares, which is never negative. */
+static bool is_square(const struct operand_row *row, const struct variant *v)
+{
+    const size_t is_signed = rules[v->rule].signed_states;
+    return row->presence == IF_STATE ? is_signed < 1 : row->presence == IF_SECOND_STATE && is_signed < 2;
+}
+
 /* Writes the content, or poison, and the guard after it. */
 static void fill_operand(struct problem *problem, size_t n, size_t count)
 {
@@ -194,6 +201,8 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
     else
         for (size_t i = 0; i < count; i++)
             content[i] = draw_operand(problem, fill);
+    for (size_t i = 0; is_square(row, v) && i < count; i++)
+        content[i] = fabs(content[i]);
     if (v->odd_in && row->role != ROLE_OUTPUT && !strcmp(row->name, v->odd_in))
         content[place_in(problem, count / whole->columns, whole->columns)] = v->odd;
     for (size_t i = count; i < whole->rows * whole->columns; i++)

@@ -10,6 +10,8 @@
 #define LEARNING_RATE 0.1
 #define MIXED_SHARE   0.3125 /* λ: the weight of a row's own label */
 #define PENALTY       0.01
+#define EPSILON       1e-3 /* so large that a step without it is noticed */
+#define STEP_NUMBER   3    /* of a step that is tried alone */
 
 /* ---- the operations: each one's operands, and its call ---- */
 
@@ -159,7 +161,13 @@ clm_status operation_backward_params(struct clm_backend *be, const struct varian
 
 struct step variant_step(const struct variant *v)
 {
-    return (struct step){v->rule, LEARNING_RATE, v->momentum, v->l2};
+    struct step step = step_of(v->rule, LEARNING_RATE, v->momentum, v->l2);
+    step.rule = v->rule;
+    step.l1 = v->l1;
+    step.weight_decay = v->weight_decay;
+    step.epsilon = EPSILON;
+    step.number = STEP_NUMBER;
+    return step;
 }
 
 /* W (rows,columns), b, their states and their gradients; layer_at makes a layer of them. */
@@ -276,18 +284,34 @@ static clm_status call_softmax_backward(struct clm_backend *be, const struct var
                                    tensor_is_empty(&t[5]) ? NULL : &t[5], sums, error);
 }
 
+/* A weight and a bias, which has neither l1 nor decay. */
 static const struct operand_row update_rows[] = {
     {"W", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, ALWAYS},
     {"g", ROLE_INPUT, "OI", FILL_OWN, FILL_OWN, ALWAYS},
     {"v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, IF_STATE},
+    {"second v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, IF_SECOND_STATE},
+    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_INPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, IF_STATE},
+    {"second b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, IF_SECOND_STATE},
     {0},
 };
+
+static clm_status call_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              struct metrics *sums, struct clm_error *error)
+{
+    const struct step step = variant_step(v);
+    struct parameter W = {t[0], t[1], {t[2], t[3]}, true}, b = {t[4], t[5], {t[6], t[7]}, false};
+    struct parameter *const list[] = {&W, &b};
+    (void)sums;
+    return parameters_step(be, list, 2, &step, error);
+}
 
 clm_status operation_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
                             struct metrics *sums, struct clm_error *error)
 {
     const struct step step = variant_step(v);
-    struct parameter parameter = {t[0], t[1], {t[2]}};
+    struct parameter parameter = {t[0], t[1], {t[2]}, true};
     (void)sums;
     return parameter_step(be, &parameter, &step, error);
 }
@@ -312,7 +336,7 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                   call_update_forward, "bO", 'O', .has_penalty = true},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
-    [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, operation_update},
+    [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
 };
 
 const struct operation *operation_named(const char *name)
@@ -347,6 +371,8 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
         return activations[v->act].gate == GATE_SAVED;
     case IF_STATE:
         return rules[v->rule].states > 0;
+    case IF_SECOND_STATE:
+        return rules[v->rule].states > 1;
     case ALWAYS:
         break;
     }
@@ -356,7 +382,32 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
 static struct variant rule_variant(size_t rule_number, double l2)
 {
     const enum rule rule = (enum rule)rule_number;
-    return (struct variant){.rule = rule, .momentum = rules[rule].states ? 0.9 : 0, .l2 = l2};
+    const bool rolls = rules[rule].is_linear && rules[rule].states;
+    return (struct variant){.rule = rule, .momentum = rolls ? 0.9 : 0, .l2 = l2};
+}
+
+/* The rules whose steps products may take come first. */
+static size_t linear_rules(void)
+{
+    size_t count = 0;
+    while (count < RULE_COUNT && rules[count].is_linear)
+        count++;
+    return count;
+}
+
+/* Each rule, and two of them with both penalties of a weight. */
+static size_t update_options(struct variant out[WAYS_TO_ASK])
+{
+    size_t count = 0;
+    for (size_t r = 0; r < RULE_COUNT; r++) {
+        out[count++] = rule_variant(r, 0);
+        if (r != RULE_MOMENTUM && r != RULE_ADAMW)
+            continue;
+        out[count] = rule_variant(r, 0);
+        out[count].l1 = out[count].weight_decay = PENALTY;
+        count++;
+    }
+    return count;
 }
 
 size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK])
@@ -387,13 +438,13 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         out[count++] = (struct variant){.l2 = PENALTY};
         return count;
     case OPERATION_BACKWARD_UPDATE:
-        for (size_t r = 0; r < RULE_COUNT; r++) {
+        for (size_t r = 0; r < linear_rules(); r++) {
             out[count++] = rule_variant(r, 0);
             out[count++] = rule_variant(r, PENALTY);
         }
         return count;
     case OPERATION_UPDATES:
-        for (size_t r = 0; r < RULE_COUNT; r++) {
+        for (size_t r = 0; r < linear_rules(); r++) {
             out[count] = rule_variant(r, 0);
             out[count].is_bytes = out[count].is_ordered = true;
             count++;
@@ -401,15 +452,13 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         }
         return count;
     case OPERATION_UPDATE_FORWARD: /* each activation and each rule once */
-        for (; count < size_max(ACTIVATION_COUNT, RULE_COUNT); count++) {
-            out[count] = rule_variant(count % RULE_COUNT, count % 2 ? 0 : PENALTY);
+        for (; count < size_max(ACTIVATION_COUNT, linear_rules()); count++) {
+            out[count] = rule_variant(count % linear_rules(), count % 2 ? 0 : PENALTY);
             out[count].act = (enum activation)(count % ACTIVATION_COUNT);
         }
         return count;
     case OPERATION_UPDATE:
-        for (size_t r = 0; r < RULE_COUNT; r++)
-            out[count++] = rule_variant(r, 0);
-        return count;
+        return update_options(out);
     default:
         out[count++] = (struct variant){0};
         return count;

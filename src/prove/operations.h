@@ -41,7 +41,7 @@ struct variant {
     enum activation act, below; /* below: a backward pass goes through its gate */
     enum rule rule;
     bool is_bytes, is_ordered;
-    double momentum, l2;
+    double momentum, l2, l1, weight_decay;
     struct augmentation augmentation; /* of gather_augmented; the call sets seed and place */
     enum fill fill;                   /* of all inputs that have no kind of their own */
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
@@ -60,7 +60,7 @@ enum role {
 };
 
 /* Which variants have an operand. */
-enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE };
+enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE, IF_SECOND_STATE };
 
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */

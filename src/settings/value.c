@@ -161,6 +161,24 @@ static clm_status read_byte_count(const struct clm_setting *about, const char *t
                : CLM_OK;
 }
 
+/* A number of seconds, or with a unit. */
+static clm_status read_duration(const struct clm_setting *about, const char *text, struct setting_value *out,
+                                struct clm_error *error)
+{
+    static const char units[] = "smhd";
+    static const double seconds[] = {1, 60, 3600, 86400};
+    const size_t length = strspn(text, "0123456789.");
+    const char *const unit = text[length] ? strchr(units, text[length]) : units;
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.*s", (int)length, text);
+    if (!unit || (text[length] && text[length + 1]) || length >= sizeof digits ||
+        !read_double(digits, &out->number) || !(out->number > 0))
+        return value_refuse(about, text, error,
+                            "it has to be a number above 0 of seconds, or with a unit: 90s, 15m, 1.5h or 2d");
+    out->number *= seconds[unit - units];
+    return keep_text(about, text, out, error);
+}
+
 /* ---- words ---- */
 
 static clm_status read_choice(const struct clm_setting *about, const char *text, struct setting_value *out,
@@ -439,6 +457,7 @@ static reader *const readers[] = {
     [CLM_SETTING_EXTENT] = read_extent,
     [CLM_SETTING_INIT] = read_init,
     [CLM_SETTING_AUGMENTATION] = read_augmentation,
+    [CLM_SETTING_DURATION] = read_duration,
 };
 
 clm_status setting_value_read(const struct clm_setting *about, const char *text, struct setting_value *out,

@@ -147,6 +147,7 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
             return text(words);
         return number(clm_settings_number(settings, name));
     case CLM_SETTING_NUMBER:
+    case CLM_SETTING_DURATION:
         return number(clm_settings_number(settings, name));
     case CLM_SETTING_FLAG:
         return json_boolean(clm_settings_count(settings, name));
@@ -184,11 +185,12 @@ static json_t *report_of(const struct run_record *record)
     const struct clm_score *const test = &record->result->test;
     const struct clm_train_hooks *const hooks = record->hooks;
     json_t *const report =
-        json_pack("{ss ss so so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
-                  list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
+        json_pack("{ss ss so so so so so so sI so}", "program", "clmlp", "version", clm_version(),
+                  "arguments", list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
                   device_of(record->backend), "data", data_of(record->data), "layers",
                   list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
-                  settings_of(record->settings), "weights", weights_of(record), "epochs",
+                  settings_of(record->settings), "weights", weights_of(record), "kept_epoch",
+                  (json_int_t)record->result->kept.epoch, "epochs",
                   list_of(record->epoch_count, epoch_at, record->epochs));
     if (report && record->result->has_test &&
         !put(report, "test",

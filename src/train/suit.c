@@ -2,6 +2,7 @@
 #include "clmlp.h"
 
 #include "base/size.h"
+#include "train/rule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,7 +55,9 @@ clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_dat
                              struct clm_error *error)
 {
     const size_t rows = clm_data_rows(data, CLM_TRAIN);
-    clm_status status;
+    clm_status status = rule_suit(settings, error);
+    if (status != CLM_OK)
+        return status;
     if (!clm_data_is_bytes(data) && !clm_data_picture_size(data, NULL, NULL, NULL))
         return suit_table(settings, rows, error);
     if ((status =

@@ -2,9 +2,10 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "base/stop.h"
-#include "nn/schedule.h"
 #include "train/augment.h"
+#include "train/course.h"
 #include "train/evaluate.h"
+#include "train/rule.h"
 #include "train/run_directory.h"
 #include "train/verdict.h"
 
@@ -22,9 +23,7 @@ struct train_options {
      * set. 0 means all rows if they are resident, else as many as fit. Rounded down to whole blocks. Streamed
      * and resident data give the same bits for the same shard. */
     size_t shard;
-    enum clm_schedule schedule; /* of learning_rate */
-    enum rule rule;
-    double learning_rate, momentum, l2;
+    struct step step; /* its learning rate is the largest; rate and number change from step to step */
     uint64_t seed;
     bool shuffle;
     const char *class_weight; /* as in clm_class_weights; NULL: all classes count the same */
@@ -46,7 +45,8 @@ struct training {
     struct augmentation augmentation;
     struct metrics sums;
     struct clm_epoch *epochs;
-    size_t epoch_count;    /* finished */
+    size_t epoch_count; /* finished */
+    struct course course;
     double largest_weight; /* of the initial parameters, in absolute value */
     struct row_weights weights;
     struct rows rows; /* the training part, with these weights; without them it has none */
@@ -95,7 +95,9 @@ static void free_training_data(struct training *t)
 
 static struct network_use train_use(const struct train_options *options)
 {
-    return NETWORK_TRAIN(step_of(options->rule, 0, options->momentum, 0).rule);
+    struct network_use use = NETWORK_TRAIN(options->step.rule);
+    use.keeps_gradients = !step_is_linear(&options->step);
+    return use;
 }
 
 static clm_status train_create_network(struct training *t, const struct clm_model *model,
@@ -147,7 +149,7 @@ static void describe_network(const struct training *t, size_t before, struct clm
     const size_t sums = t->sums.state.bytes;
     add_part(plan, "parameters", memory.parameters);
     add_part(plan, "gradients", memory.gradients);
-    add_part(plan, "momentum", memory.states);
+    add_part(plan, rules[t->options->step.rule].is_linear ? "momentum" : "optimiser's states", memory.states);
     add_part(plan, "activations of a batch", memory.activations);
     add_part(plan, "loss and accuracy", sums);
     add_part(plan, "workspace of the products",
@@ -295,20 +297,29 @@ static bool is_given_up(const struct training *t)
     return !t->epoch_count && stop_is_asked(t->options->hooks.stop);
 }
 
+/* The steps before an epoch, and the next one's number and learning rate, which the epoch remembers. */
+static struct step step_in_epoch(struct training *t, size_t epoch, size_t steps)
+{
+    struct step step = t->options->step;
+    step.number = (epoch - 1) * t->course.schedule.epoch_steps + steps + 1;
+    step.learning_rate = t->epochs[epoch - 1].learning_rate = course_rate(&t->course, step.number - 1);
+    return step;
+}
+
 /* *done counts the rows: fewer than all if the epoch is given up. */
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     size_t *done, struct clm_error *error)
 {
     const struct train_options *const options = t->options;
-    const struct step step =
-        step_of(options->rule, t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
     struct minibatch batch, next;
+    size_t steps = 0;
     clm_status status;
     *done = 0;
     if ((status = feed_begin(&t->train, &t->rows, options->seed, options->shuffle ? epoch : 0, error)) ||
         (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
+        const struct step step = step_in_epoch(t, epoch, steps++);
         *done += batch.rows;
         if ((status = batch_from(t, *done, &next, error)) ||
             (status = network_step(&t->net, batch.rows, &step, &t->sums, next.rows ? &next : NULL, error)) ||
@@ -354,6 +365,15 @@ static double largest_parameter(const struct clm_model *model)
 /* Standardised inputs and usual initial weights stay far below it. */
 #define LARGE 1000.0
 
+static void write_rate_advice(char *text, size_t size, const struct step *step)
+{
+    if (step->momentum != 0)
+        snprintf(text, size, "lower the learning rate (%g) or the momentum (%g)", step->learning_rate,
+                 step->momentum);
+    else
+        snprintf(text, size, "lower the learning rate (%g)", step->learning_rate);
+}
+
 /* `what` has happened: "the loss is no longer a number". Names the cause: large inputs or large initial
  * weights if there are such, which no learning rate mends if it happened `at_once`; else the learning rate.
  * */
@@ -366,8 +386,7 @@ static clm_status fail_diverged(const struct training *t, const struct clm_model
     const double input = largest_input(t->data, model, &row, &feature), weight = t->largest_weight;
     const bool are_inputs_large = input >= weight;
     if (!at_once)
-        snprintf(rate, sizeof rate, "lower the learning rate (%g) or the momentum (%g)",
-                 options->learning_rate, options->momentum);
+        write_rate_advice(rate, sizeof rate, &options->step);
     if (!at_once && fmax(input, weight) <= LARGE)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "lr momentum", "%s; %s", what, rate);
     return clm_fail_setting(
@@ -445,8 +464,8 @@ static clm_status score_epoch(struct training *t, struct clm_epoch *epoch, struc
     return CLM_OK;
 }
 
-static clm_status run_epoch(struct training *t, const struct clm_model *model, size_t number,
-                            double *reported, struct clm_error *error)
+static clm_status run_epoch(struct training *t, struct clm_model *model, size_t number, double *reported,
+                            struct clm_error *error)
 {
     const size_t N = t->data->train.count;
     struct clm_epoch *const epoch = &t->epochs[number - 1];
@@ -455,10 +474,7 @@ static clm_status run_epoch(struct training *t, const struct clm_model *model, s
     size_t correct = 0, done;
     clm_status status;
     t->augmentation.epoch = (uint32_t)number;
-    *epoch =
-        (struct clm_epoch){.epoch = number,
-                           .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
-                                                          number, t->options->epochs)};
+    *epoch = (struct clm_epoch){.epoch = number};
     if ((status = metrics_reset(t->be, &t->sums, error)) ||
         (status = train_on_all_rows(t, number, started, reported, &done, error)) || done < N ||
         (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
@@ -474,19 +490,12 @@ static clm_status run_epoch(struct training *t, const struct clm_model *model, s
     t->epoch_count = number;
     if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
-    return CLM_OK;
+    return course_note(&t->course, epoch, started) && t->course.stop_after
+               ? network_read(&t->net, model, error)
+               : CLM_OK;
 }
 
 /* ---- a run ---- */
-
-/* The setting has one of these names. */
-static enum rule rule_named(const char *name)
-{
-    int rule = 0;
-    while (name && rule < RULE_COUNT && strcmp(rules[rule].name, name))
-        rule++;
-    return name && rule < RULE_COUNT ? (enum rule)rule : RULE_SGD;
-}
 
 /* The limits were checked when the settings were set. */
 static struct train_options read_settings(const struct clm_settings *settings,
@@ -497,11 +506,7 @@ static struct train_options read_settings(const struct clm_settings *settings,
         .batch = clm_settings_count(settings, "batch"),
         .resident = (enum clm_resident)clm_settings_count(settings, "resident"),
         .shard = clm_settings_count(settings, "shard"),
-        .schedule = (enum clm_schedule)clm_settings_count(settings, "schedule"),
-        .rule = rule_named(clm_settings_text(settings, "optimizer")),
-        .learning_rate = clm_settings_number(settings, "lr"),
-        .momentum = clm_settings_number(settings, "momentum"),
-        .l2 = clm_settings_number(settings, "l2"),
+        .step = rule_step(settings),
         .seed = clm_settings_count(settings, "seed"),
         .shuffle = clm_settings_count(settings, "shuffle"),
         .class_weight = clm_settings_text(settings, "class-weight"),
@@ -525,7 +530,21 @@ static clm_status train_check_options(const struct train_options *options, const
     return augmentation_check(&options->augmentation, data, error);
 }
 
-static clm_status run_epochs(struct training *t, const struct clm_model *model, struct clm_error *error)
+/* Whether the run ends before the next epoch. */
+static bool is_over(const struct training *t)
+{
+    return t->epoch_count == t->options->epochs || stop_is_asked(t->options->hooks.stop) ||
+           course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
+}
+
+/* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last. */
+static clm_status keep_parameters(struct training *t, struct clm_model *model, struct clm_error *error)
+{
+    return t->course.best_epoch < t->epoch_count ? network_write(&t->net, model, error)
+                                                 : network_read(&t->net, model, error);
+}
+
+static clm_status run_epochs(struct training *t, struct clm_model *model, struct clm_error *error)
 {
     clm_status status;
     double reported = clock_seconds();
@@ -537,7 +556,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
     /* resident data is uploaded before the first epoch's clock starts */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->rows, 0, 0, error)))
         return status;
-    while (status == CLM_OK && t->epoch_count < t->options->epochs && !stop_is_asked(t->options->hooks.stop))
+    while (status == CLM_OK && !is_over(t))
         status = run_epoch(t, model, t->epoch_count + 1, &reported, error);
     return status;
 }
@@ -548,9 +567,9 @@ static struct run_about about_run(const struct training *t)
 {
     const struct train_options *const options = t->options;
     const size_t steps = (t->rows.count + options->batch - 1) / options->batch;
-    return (struct run_about){.learning_rate = options->learning_rate,
-                              .momentum = options->momentum,
-                              .l2 = options->l2,
+    return (struct run_about){.learning_rate = options->step.learning_rate,
+                              .momentum = options->step.momentum,
+                              .l2 = options->step.l2,
                               .steps = t->epoch_count * steps,
                               .has_weights = is_weighted(t)};
 }
@@ -595,11 +614,17 @@ static clm_status judge_part(struct training *t, const struct guess *guess, cons
     return status || !is_needed ? status : judge_closely(t, guess, model, part, error);
 }
 
+/* The epoch whose parameters are kept. */
+static const struct clm_epoch *kept_epoch(const struct training *t)
+{
+    return &t->epochs[t->course.best_epoch - 1];
+}
+
 /* The score of the training part after the last epoch: as measured, or the running mean. The mean is of many
  * nets: any accuracy up to the share of the largest class counts as that of one prediction for all rows. */
 static struct clm_score training_score(const struct training *t, const struct guess *guess)
 {
-    const struct clm_epoch *const last = &t->epochs[t->epoch_count - 1];
+    const struct clm_epoch *const last = kept_epoch(t);
     const size_t rows = t->rows.count;
     if (last->has_train_score)
         return (struct clm_score){rows, last->train_score_loss, last->train_score_accuracy};
@@ -611,7 +636,7 @@ static struct clm_score training_score(const struct training *t, const struct gu
 static clm_status judge_last_epoch(struct training *t, const struct guess *guess,
                                    const struct clm_model *model, struct clm_error *error)
 {
-    const struct clm_epoch *const last = &t->epochs[t->epoch_count - 1];
+    const struct clm_epoch *const last = kept_epoch(t);
     const struct clm_score training = training_score(t, guess),
                            validation = {t->data->validation.count, last->validation_loss,
                                          last->validation_accuracy};
@@ -714,8 +739,12 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if (!result)
         result = &unused;
     *result = (struct clm_train_result){0};
-    if ((status = train_check_options(options, data, error)) || (status = check_labelled(data, error)) ||
-        (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
+    if ((status = train_check_options(options, data, error)) || (status = rule_check(settings, error)) ||
+        (status =
+             course_begin(settings, options->step.learning_rate, divide_up(data->train.count, options->batch),
+                          data->validation.count > 0, &t.course, error)) ||
+        (status = check_labelled(data, error)) || (status = model_describe(model, data, error)) ||
+        (status = weigh_rows(&t, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||
@@ -734,10 +763,13 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         goto cleanup;
     }
     if ((status = run_epochs(&t, model, error)) || !t.epoch_count ||
-        (status = network_read(&t.net, model, error)) || (status = check_parameters(&t, model, error)) ||
+        (status = keep_parameters(&t, model, error)) || (status = check_parameters(&t, model, error)) ||
         (status = judge_and_test(&t, model, result, error)))
         goto cleanup;
     result->epochs = t.epoch_count;
+    result->kept = *kept_epoch(&t);
+    result->is_stopped_early = course_has_stalled(&t.course);
+    result->is_out_of_time = t.epoch_count < options->epochs && course_is_out_of_time(&t.course);
     result->memory_peak = be->memory.peak;
     if (options->out) {
         const struct run_record record = {.settings = settings,

@@ -206,6 +206,31 @@ check 'eval --limit' has_line out '^rows +7$'
 succeeds train --data small.csv --backend reference --schedule cosine
 check 'the head line names the schedule' has_line out '^training .*learning rate 0.01 \(cosine\)'
 
+# ---- optimisers, learning rates, and an early end ----
+
+succeeds train --data data.csv --backend reference --optimizer adamw --schedule one-cycle --warmup 0 --epochs 2
+check 'the head line names the rule and its numbers' has_line out \
+    '^training .*learning rate 0.001 \(one-cycle\), adamw beta1 0.9 beta2 0.999 epsilon 1e-08 weight-decay 0.01, l2 '
+fails 'beta1 0.5 is no number of sgd; .*see --beta1 and --optimizer' train --data small.csv --backend reference --beta1 0.5
+fails 'gamma 0.5 changes nothing with the schedule cosine; .*see --gamma and --schedule' train --data small.csv --backend reference --gamma 0.5
+fails 'there are no validation rows; .*see --val and --stop-after' train --data small.csv --backend reference --stop-after 2
+run train --data small.csv --backend reference --max-time soon
+check 'no duration: wrong usage' [ "$status" -eq 2 ]
+check 'no duration: it says so' has_line err '^clmlp: train: --max-time soon: it has to be a number above 0 of seconds'
+
+# the labels cannot be learned, so that the loss of the validation rows soon gets no better
+succeeds train --data data.csv --backend reference --val 0.25 --epochs 60 --lr 0.1 --stop-after 2 --out best
+check 'it stops before the last epoch' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 60: no better validation loss for 2 epochs'
+succeeds eval best --data data.csv --val 0.25 --split val --backend reference --json score.json
+check 'the net of the best epoch is kept' python3 -c 'import json
+run, score = json.load(open("best/run.json")), json.load(open("score.json"))
+losses = [epoch["val_loss"] for epoch in run["epochs"]]
+kept = run["kept_epoch"]
+assert losses[kept - 1] == min(losses) and kept == len(losses) - 2, (kept, losses)
+assert abs(score["loss"] - losses[kept - 1]) < 1e-6, (score["loss"], losses)'
+succeeds train --data data.csv --backend reference --epochs 1000000 --max-time 0.5s
+check 'it stops in time' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000: there is no time for another one within 0.5s'
+
 # ---- output that cannot be written ----
 
 for arguments in 'train --data small.csv --backend reference' 'data info --data small.csv' devices doctor \

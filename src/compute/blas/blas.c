@@ -435,25 +435,117 @@ static clm_status blas_backward_update(struct clm_backend *be, const struct tens
     return status;
 }
 
+/* The numbers of a step as its loops use them: computed in double, then rounded once. */
+struct blas_step {
+    float rate, momentum, beta1, own1, beta2, own2, epsilon; /* own: 1 - beta, the share of the gradient */
+    float gradient_rate, scale; /* of NAdam's gradient; of the root of the mean square */
+    float l1, kept;
+};
+
+/* NAdam: shares of step t and of the next one, and the product of all shares up to t. */
+static void blas_nadam(const struct step *step, struct blas_step *out)
+{
+    double share = 0, product = 1;
+    for (size_t i = 1; i <= step->number && product > 1e-18; i++) {
+        share = step->beta1 - step->beta1 / 2 * exp(0.004 * (double)i * log(0.96));
+        product *= share;
+    }
+    share = step->beta1 - step->beta1 / 2 * exp(0.004 * (double)step->number * log(0.96));
+    const double next = step->beta1 - step->beta1 / 2 * exp(0.004 * (double)(step->number + 1) * log(0.96));
+    out->gradient_rate = (float)((1 - share) * step->learning_rate / (1 - product));
+    out->rate = (float)(next * step->learning_rate / (1 - product * next));
+}
+
+static struct blas_step blas_step_of(const struct step *step, bool is_weight)
+{
+    const double t = (double)step->number, rate = step->learning_rate;
+    struct blas_step s = {.rate = (float)rate,
+                          .momentum = (float)step->momentum,
+                          .beta1 = (float)step->beta1,
+                          .own1 = (float)(1 - step->beta1),
+                          .beta2 = (float)step->beta2,
+                          .own2 = (float)(1 - step->beta2),
+                          .epsilon = (float)step->epsilon,
+                          .l1 = is_weight ? (float)step->l1 : 0,
+                          .kept = is_weight ? (float)(1 - rate * step->weight_decay) : 1};
+    if (step->rule == RULE_ADAM || step->rule == RULE_ADAMW)
+        s.rate = (float)(rate / (1 - pow(step->beta1, t)));
+    if (step->rule == RULE_NADAM)
+        blas_nadam(step, &s);
+    if (rules[step->rule].states > 1)
+        s.scale = (float)sqrt(1 / (1 - pow(step->beta2, t)));
+    return s;
+}
+
+/* -1, 0 or 1; NaN stays NaN */
+static float blas_sign(float x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : x;
+}
+
+/* The gradient with the penalty of absolute values; also decays the weight. */
+static float blas_penalise(const struct blas_step *s, float g, float *w)
+{
+    const float before = *w;
+    *w *= s->kept;
+    return s->l1 != 0 && !isnan(before) ? g + s->l1 * blas_sign(before) : g;
+}
+
+/* The rules without squares. */
+static void blas_roll(enum rule rule, const struct blas_step *s, size_t count, const float *gradient,
+                      float *w, float *m)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float g = blas_penalise(s, gradient[i], &w[i]);
+        if (rule == RULE_SGD) {
+            w[i] -= s->rate * g;
+        } else if (rule == RULE_LION) {
+            w[i] -= s->rate * blas_sign(s->beta1 * m[i] + s->own1 * g);
+            m[i] = s->beta2 * m[i] + s->own2 * g;
+        } else {
+            m[i] = s->momentum * m[i] + g;
+            w[i] -= s->rate * (rule == RULE_NESTEROV ? g + s->momentum * m[i] : m[i]);
+        }
+    }
+}
+
+static void blas_rmsprop(const struct blas_step *s, size_t count, const float *gradient, float *w,
+                         float *square)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float g = blas_penalise(s, gradient[i], &w[i]);
+        square[i] = s->beta2 * square[i] + s->own2 * g * g;
+        w[i] -= s->rate * g / (sqrtf(square[i]) + s->epsilon);
+    }
+}
+
+/* gradient_rate is 0 for all rules but NAdam, so that an infinite g does not meet 0. */
+static void blas_adam(const struct blas_step *s, size_t count, const float *gradient, float *w, float *m,
+                      float *v)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float g = blas_penalise(s, gradient[i], &w[i]);
+        m[i] = s->beta1 * m[i] + s->own1 * g;
+        v[i] = s->beta2 * v[i] + s->own2 * g * g;
+        const float step = s->rate * m[i] + (s->gradient_rate != 0 ? s->gradient_rate * g : 0);
+        w[i] -= step / (s->scale * sqrtf(v[i]) + s->epsilon);
+    }
+}
+
 static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *parameter,
                                       const struct step *step, struct clm_error *error)
 {
     (void)be, (void)error;
-    const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
+    const size_t count = tensor_elements(&parameter->value);
+    const struct blas_step s = blas_step_of(step, parameter->is_weight);
     const float *const g = parameter->gradient.memory;
-    float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
-    for (size_t i = 0; i < tensor_elements(&parameter->value); i++)
-        switch (step->rule) {
-        case RULE_SGD:
-            w[i] -= rate * g[i];
-            break;
-        case RULE_MOMENTUM:
-            v[i] = momentum * v[i] + g[i];
-            w[i] -= rate * v[i];
-            break;
-        case RULE_COUNT:
-            break;
-        }
+    float *const w = parameter->value.memory, *const m = parameter->state[0].memory;
+    if (step->rule == RULE_RMSPROP)
+        blas_rmsprop(&s, count, g, w, m);
+    else if (rules[step->rule].states > 1)
+        blas_adam(&s, count, g, w, m, parameter->state[1].memory);
+    else
+        blas_roll(step->rule, &s, count, g, w, m);
     return CLM_OK;
 }
 

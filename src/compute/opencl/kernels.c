@@ -4,6 +4,7 @@
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@
  * differs by rule. Few programs, because a driver reads OpenCL's own declarations again for each. */
 #define FOR_ALL       "vector.cl philox.cl gather.cl augment.cl sums.cl softmax.cl bias_gradient.cl epilogue.cl"
 #define BY_ACTIVATION "activation.cl epilogue.cl"
-#define BY_RULE       "optimiser.cl epilogue.cl bias_gradient.cl update.cl"
+#define BY_RULE       "vector.cl optimiser.cl epilogue.cl bias_gradient.cl update.cl"
 #define FOR_PEAKS     "vector.cl peaks.cl"
 
 static const struct kernel_about kernels_about[KERNEL_COUNT] = {
@@ -39,7 +40,7 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_THROUGH_GATE] = {BY_ACTIVATION, "through_gate", true, false},
     [KERNEL_WEIGHTS_END] = {BY_RULE, "weights_end", false, true},
     [KERNEL_BIAS_UPDATE] = {BY_RULE, "bias_update", false, true},
-    [KERNEL_PARAMETER_STEP] = {BY_RULE, "parameter_step", false, true},
+    [KERNEL_PARAMETERS_STEP] = {BY_RULE, "parameters_step", false, true},
     [KERNEL_PEAK_COPY] = {FOR_PEAKS, "peak_copy", false, false},
     [KERNEL_PEAK_FMA] = {FOR_PEAKS, "peak_fma", false, false},
 };
@@ -442,12 +443,47 @@ clm_status kernel_through_gate(struct kernels *k, const struct gate *gate, struc
                        ARGUMENTS(SCALAR(cl_ulong, count), MEMORY(gate->of), MEMORY(dX)), error);
 }
 
+/* NAdam's weight of the mean in step i. */
+static double nadam_share(double beta1, double i)
+{
+    return beta1 * (1 - 0.5 * pow(0.96, 0.004 * i));
+}
+
+/* The rates of the mean and of the gradient itself. The product of all shares is below beta1^t. */
+static void nadam_rates(const struct step *step, struct step_argument *out)
+{
+    const double t = (double)step->number, share = nadam_share(step->beta1, t),
+                 next = nadam_share(step->beta1, t + 1);
+    double product = 1;
+    for (double i = 1; i <= t && product > 1e-20; i++)
+        product *= nadam_share(step->beta1, i);
+    out->direct_rate = (cl_float)(step->learning_rate * (1 - share) / (1 - product));
+    out->rate = (cl_float)(step->learning_rate * next / (1 - product * next));
+}
+
+/* Computed in double, so that kernels need no powers, and no rest loses digits. */
 struct step_argument step_argument(const struct step *step)
 {
-    return (struct step_argument){.rate = (cl_float)step->learning_rate,
-                                  .momentum = (cl_float)step->momentum,
-                                  .penalty = (cl_float)(2 * step->l2),
-                                  .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2)};
+    const double t = (double)step->number;
+    struct step_argument s = {.rate = (cl_float)step->learning_rate,
+                              .momentum = (cl_float)step->momentum,
+                              .penalty = (cl_float)(2 * step->l2),
+                              .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2),
+                              .beta1 = (cl_float)step->beta1,
+                              .rest1 = (cl_float)(1 - step->beta1),
+                              .beta2 = (cl_float)step->beta2,
+                              .rest2 = (cl_float)(1 - step->beta2),
+                              .epsilon = (cl_float)step->epsilon,
+                              .l1 = (cl_float)step->l1,
+                              .keep = (cl_float)(1 - step->learning_rate * step->weight_decay)};
+    if (rules[step->rule].states < 2)
+        return s;
+    s.root_scale = (cl_float)(1 / sqrt(1 - pow(step->beta2, t)));
+    if (step->rule == RULE_NADAM)
+        nadam_rates(step, &s);
+    else
+        s.rate = (cl_float)(step->learning_rate / (1 - pow(step->beta1, t)));
+    return s;
 }
 
 clm_status kernel_weights_end(struct kernels *k, const struct step *step, struct parameter *parameter,
@@ -522,14 +558,61 @@ clm_status kernel_bias_update(struct kernels *k, const struct step *step, const 
                           error);
 }
 
+enum { PARAMETERS_AT_ONCE = 6 };
+
+/* Has the layout of update.cl's struct, because both hold only numbers of eight bytes. */
+struct parameter_part {
+    cl_ulong count, end, is_weight;
+};
+
+struct parameter_parts {
+    struct parameter_part of[PARAMETERS_AT_ONCE];
+};
+
+#define MEMORY_OF_PARAMETER(p)                                                                               \
+    MEMORY(&(p)->gradient), MEMORY(&(p)->value), MEMORY(state_of(p, 0)), MEMORY(state_of(p, 1))
+
+/* After the last parameter comes the first again, without groups. */
+static clm_status launch_steps(struct kernels *k, struct parameter *const *list, size_t count,
+                               const struct step *step, struct clm_error *error)
+{
+    const struct step_argument s = step_argument(step);
+    const size_t local = group_size(k);
+    const struct parameter *of[PARAMETERS_AT_ONCE];
+    struct parameter_parts parts;
+    size_t groups = 0;
+    for (size_t p = 0; p < PARAMETERS_AT_ONCE; p++) {
+        of[p] = list[p < count ? p : 0];
+        const size_t numbers = p < count ? tensor_room(&of[p]->value) : 0;
+        groups += divide_up(numbers, local * k->chunk);
+        parts.of[p] = (struct parameter_part){numbers, groups, of[p]->is_weight};
+    }
+    const size_t global = groups * local;
+    return kernel_table_launch(
+        k, &k->table, KERNEL_PARAMETERS_STEP, NO_ACTIVATION, step->rule, 1, &global, &local,
+        ARGUMENTS(ARGUMENT(s), ARGUMENT(parts), MEMORY_OF_PARAMETER(of[0]), MEMORY_OF_PARAMETER(of[1]),
+                  MEMORY_OF_PARAMETER(of[2]), MEMORY_OF_PARAMETER(of[3]), MEMORY_OF_PARAMETER(of[4]),
+                  MEMORY_OF_PARAMETER(of[5])),
+        error);
+}
+
+clm_status opencl_parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                  const struct step *step, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t first = 0; status == CLM_OK && first < count; first += PARAMETERS_AT_ONCE) {
+        const size_t taken = size_min(PARAMETERS_AT_ONCE, count - first);
+        double floats = 0;
+        for (size_t p = first; p < first + taken; p++)
+            floats += (3 + 2 * (double)rules[step->rule].states) * size_of(&list[p]->value);
+        opencl_expect(be, 0, floats);
+        status = launch_steps(self(be)->kernels, list + first, taken, step, error);
+    }
+    return status;
+}
+
 clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
                                  struct clm_error *error)
 {
-    const size_t count = tensor_room(&parameter->value);
-    const struct step_argument s = step_argument(step);
-    return launch_list(self(be)->kernels, KERNEL_PARAMETER_STEP, NO_ACTIVATION, step->rule, count,
-                       ARGUMENTS(ARGUMENT(s), SCALAR(cl_ulong, count), MEMORY(&parameter->gradient),
-                                 MEMORY(&parameter->value), MEMORY(state_of(parameter, 0)),
-                                 MEMORY(state_of(parameter, 1))),
-                       error);
+    return opencl_parameters_step(be, &parameter, 1, step, error);
 }

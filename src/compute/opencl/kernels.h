@@ -20,7 +20,7 @@ enum kernel_name {
     KERNEL_THROUGH_GATE,
     KERNEL_WEIGHTS_END,
     KERNEL_BIAS_UPDATE,
-    KERNEL_PARAMETER_STEP,
+    KERNEL_PARAMETERS_STEP,
     KERNEL_PEAK_COPY,
     KERNEL_PEAK_FMA,
     KERNEL_COUNT
@@ -93,6 +93,8 @@ const struct tensor *state_of(const struct parameter *parameter, size_t s);
 /* A step as kernels take it: struct step of optimiser.cl. */
 struct step_argument {
     cl_float rate, momentum, penalty, decay;
+    cl_float beta1, rest1, beta2, rest2, epsilon, root_scale, direct_rate;
+    cl_float l1, keep;
 };
 
 struct step_argument step_argument(const struct step *step);

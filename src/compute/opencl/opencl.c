@@ -42,14 +42,21 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return is_open_question(own, I, O) ? 0 : dispatch_panel(&own->dispatch, batch, I, O);
 }
 
-/* Builds the kernels that a net's steps launch and that the backend has not built yet. */
+static bool fuses_rule(const struct opencl_backend *own, enum rule rule)
+{
+    return rules[rule].is_linear && dispatch_takes_step(&own->dispatch, rule);
+}
+
+/* Builds the kernels that a net's steps launch and that the backend has not built yet. Products have no rule
+ * if none of their steps is fused. */
 static clm_status build_kernels(struct opencl_backend *own, const size_t *widths, size_t width_count,
                                 const enum activation *acts, enum rule rule, size_t batch,
                                 struct clm_error *error)
 {
+    const enum rule fused = rule != NO_RULE && fuses_rule(own, rule) ? rule : NO_RULE;
     clm_status status = CLM_OK;
     for (size_t l = 0; status == CLM_OK && l + 1 < width_count; l++) {
-        struct gemm_layer layer = {.B = batch, .I = widths[l], .O = widths[l + 1], .rule = rule};
+        struct gemm_layer layer = {.B = batch, .I = widths[l], .O = widths[l + 1], .rule = fused};
         layer.is_first = l == 0;
         layer.act = acts ? acts[l] : ACTIVATION_NONE;
         status = dispatch_build(&own->dispatch, &layer, error);
@@ -60,7 +67,7 @@ static clm_status build_kernels(struct opencl_backend *own, const size_t *widths
     }
     return status || rule == NO_RULE ? status
                                      : kernel_table_build(own->kernels, &own->kernels->table,
-                                                          KERNEL_PARAMETER_STEP, NO_ACTIVATION, rule, error);
+                                                          KERNEL_PARAMETERS_STEP, NO_ACTIVATION, rule, error);
 }
 
 static clm_status opencl_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
@@ -332,7 +339,7 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
 
 static bool opencl_fuses_step(const struct clm_backend *be, enum rule rule)
 {
-    return rules[rule].is_linear && dispatch_takes_step(&((const struct opencl_backend *)be)->dispatch, rule);
+    return fuses_rule((const struct opencl_backend *)be, rule);
 }
 
 const struct backend_operations opencl_operations = {
@@ -372,4 +379,5 @@ const struct backend_operations opencl_operations = {
     .has_head = has_head,
     .linear_softmax_backward = opencl_softmax_backward,
     .parameter_step = opencl_parameter_step,
+    .parameters_step = opencl_parameters_step,
 };

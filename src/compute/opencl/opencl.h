@@ -51,6 +51,7 @@ __typeof__(gather_weights) opencl_gather_weights;
 __typeof__(softmax_xent) opencl_softmax_xent;
 __typeof__(softmax) opencl_softmax;
 __typeof__(parameter_step) opencl_parameter_step;
+__typeof__(parameters_step) opencl_parameters_step;
 
 /* ---- buffers.c: entries of struct backend_operations ---- */
 

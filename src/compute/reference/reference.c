@@ -343,23 +343,92 @@ static clm_status reference_backward_params(struct clm_backend *be, const struct
     return CLM_OK;
 }
 
-/* The step of `count` elements of a parameter from `first` on; g is their gradient. */
-static void reference_descend(struct parameter *parameter, size_t first, size_t count, const double *g,
+/* NAdam's c[t]. */
+static double nadam_weight(const struct step *step, size_t t)
+{
+    return step->beta1 * (1 - pow(0.96, 0.004 * (double)t) / 2);
+}
+
+/* c[1] ... c[t], which soon is as small as a number can be. */
+static double nadam_product(const struct step *step, size_t t)
+{
+    double product = 1;
+    for (size_t i = 1; i <= t && product > 0; i++)
+        product *= nadam_weight(step, i);
+    return product;
+}
+
+/* The mean of gradients that takes NAdam's step, from Adam's mean and the gradient. */
+struct nadam {
+    double of_mean, of_gradient;
+};
+
+static struct nadam nadam_at(const struct step *step)
+{
+    const size_t t = step->number;
+    return (struct nadam){nadam_weight(step, t + 1) / (1 - nadam_product(step, t + 1)),
+                          (1 - nadam_weight(step, t)) / (1 - nadam_product(step, t))};
+}
+
+/* The step of one number w with gradient g. */
+static void adaptive_step(const struct step *step, const struct nadam *nadam, double g, double *w, double *m,
+                          double *v)
+{
+    const double b1 = step->beta1, b2 = step->beta2, t = (double)step->number;
+    *m = b1 * *m + (1 - b1) * g;
+    *v = b2 * *v + (1 - b2) * g * g;
+    const double mean =
+        step->rule == RULE_NADAM ? nadam->of_mean * *m + nadam->of_gradient * g : *m / (1 - pow(b1, t));
+    *w -= step->learning_rate * mean / (sqrt(*v / (1 - pow(b2, t))) + step->epsilon);
+}
+
+/* -1, 0 or 1; NaN stays NaN */
+static double direction_of(double x)
+{
+    return x == 0 || isnan(x) ? x : copysign(1, x);
+}
+
+/* The step of `count` elements of a parameter from `first` on; gradient is theirs, with 2 l2 w. */
+static void reference_descend(struct parameter *parameter, size_t first, size_t count, const double *gradient,
                               const struct step *step)
 {
-    double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory;
-    for (size_t i = 0; i < count; i++)
+    const struct nadam nadam = step->rule == RULE_NADAM ? nadam_at(step) : (struct nadam){0, 0};
+    const double l1 = parameter->is_weight ? step->l1 : 0,
+                 decay = parameter->is_weight ? step->learning_rate * step->weight_decay : 0;
+    double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory,
+                  *const squares = parameter->state[1].memory;
+    for (size_t i = 0; i < count; i++) {
+        const double g = gradient[i] + (w[i] > 0 ? l1 : w[i] < 0 ? -l1 : 0);
+        w[i] *= 1 - decay;
         switch (step->rule) {
         case RULE_SGD:
-            w[i] -= step->learning_rate * g[i];
+            w[i] -= step->learning_rate * g;
             break;
         case RULE_MOMENTUM:
-            v[first + i] = step->momentum * v[first + i] + g[i];
+            v[first + i] = step->momentum * v[first + i] + g;
             w[i] -= step->learning_rate * v[first + i];
+            break;
+        case RULE_NESTEROV:
+            v[first + i] = step->momentum * v[first + i] + g;
+            w[i] -= step->learning_rate * (step->momentum * v[first + i] + g);
+            break;
+        case RULE_RMSPROP:
+            v[first + i] = step->beta2 * v[first + i] + (1 - step->beta2) * g * g;
+            w[i] -= step->learning_rate / (sqrt(v[first + i]) + step->epsilon) * g;
+            break;
+        case RULE_ADAM:
+        case RULE_ADAMW:
+        case RULE_NADAM:
+            adaptive_step(step, &nadam, g, &w[i], &v[first + i], &squares[first + i]);
+            break;
+        case RULE_LION:
+            w[i] -= step->learning_rate * direction_of(step->beta1 * v[first + i] + (1 - step->beta1) * g);
+            v[first + i] = step->beta2 * v[first + i] + (1 - step->beta2) * g;
             break;
         case RULE_COUNT:
             break;
         }
+    }
 }
 
 static clm_status reference_parameter_step(struct clm_backend *be, struct parameter *parameter,

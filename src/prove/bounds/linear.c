@@ -1,4 +1,5 @@
 /* Bounds of the linear layer's operations: three products with their epilogues, and the optimiser's step. */
+#include "prove/bounds/rules.h"
 #include "prove/bounds/stage.h"
 
 #include "base/size.h"
@@ -381,47 +382,84 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
  *
  * Each further block of the gradient's sum is added to state and value, and adds a rounding to both.
  *
- * The reference's own add one to each. g_error includes the gradient's own roundings. If a rule is not
- * linear, nothing is known here: its errors bound nothing. */
+ * The reference's own add one to each. g_error includes the gradient's own roundings. */
 static void step_errors(const struct parameter *parameter, const struct parameter sides[2],
                         const struct step *step, size_t blocks)
 {
     const struct rule_about *const about = &rules[step->rule];
     const double direction = about->roundings ? gamma_of(about->roundings + 1 + blocks) : 0;
     const double flushed = 3 * FLUSHED * (1 + (about->states ? step->learning_rate : 0));
-    const double unknown = about->is_linear ? 0 : NAN;
     for (size_t s = 0; s < about->states; s++) {
         const double *const inner = sides[SIDE_INNER].state[s].memory, *const outer =
                                                                            sides[SIDE_OUTER].state[s].memory;
         for (size_t i = 0; i < tensor_elements(&parameter->value); i++)
-            errors_of(&parameter->state[s])[i] =
-                (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED + unknown;
+            errors_of(&parameter->state[s])[i] = (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED;
     }
     const double *const inner = sides[SIDE_INNER].value.memory, *const outer = sides[SIDE_OUTER].value.memory;
     for (size_t i = 0; i < tensor_elements(&parameter->value); i++) {
         double *const error = &errors_of(&parameter->value)[i];
         const double before = fabs(values_of(&parameter->value)[i]) + *error;
         *error = (outer[i] - inner[i]) + gamma_of(5 + blocks) * outer[i] + direction * (outer[i] - before) +
-                 flushed + unknown;
+                 flushed;
     }
 }
 
-/* Takes the step with a given gradient: first errors, then values. `blocks` are those after the first. */
+/* Errors after a step that is not linear: how far its limits are from the reference's values. */
+static void limit_errors(const struct tensor *tensor, const struct rule_limits *limits)
+{
+    const double *const values = values_of(tensor);
+    for (size_t i = 0; i < tensor_elements(tensor); i++)
+        errors_of(tensor)[i] = fmax(limits->most[i] - values[i], values[i] - limits->least[i]);
+}
+
+/* Takes a step that is not linear: first limits, then values, then errors. */
+static void take_by_limits(struct stage *stage, struct parameter *parameter, struct parameter *values,
+                           const double *g_error, const struct step *step)
+{
+    const struct tensor *const w = &parameter->value;
+    struct rule_limits limits[1 + STATES_MOST];
+    for (size_t n = 0; n <= STATES_MOST; n++) {
+        limits[n].least = stage_room(stage, w->rows, w->columns)->memory;
+        limits[n].most = stage_room(stage, w->rows, w->columns)->memory;
+    }
+    if (stage->status != CLM_OK)
+        return;
+    rule_limits_after(parameter, values->gradient.memory, g_error, step, limits);
+    stage->status = parameter_step(stage->reference, values, step, stage->error);
+    limit_errors(w, &limits[0]);
+    for (size_t s = 0; s < rules[step->rule].states; s++)
+        limit_errors(&parameter->state[s], &limits[1 + s]);
+}
+
+/* Takes a linear step: first errors, then values. */
+static void take_by_sides(struct stage *stage, struct parameter *parameter, struct parameter *values,
+                          const double *g_error, const struct step *step, size_t blocks)
+{
+    const double *const g = values->gradient.memory;
+    const struct parameter sides[2] = {step_side(stage, parameter, g, g_error, step, SIDE_INNER),
+                                       step_side(stage, parameter, g, g_error, step, SIDE_OUTER)};
+    if (stage->status != CLM_OK)
+        return;
+    step_errors(parameter, sides, step, blocks);
+    stage->status = parameter_step(stage->reference, values, step, stage->error);
+}
+
+/* Takes the step with a given gradient. `blocks` are those after the first. */
 static clm_status bounds_linear_take_step(struct clm_backend *be, struct parameter *parameter, double *g,
                                           const double *g_error, const struct step *step, size_t blocks,
                                           struct clm_error *error)
 {
     const struct tensor *const w = &parameter->value;
     struct stage stage = stage_of(be, error);
-    const struct parameter sides[2] = {step_side(&stage, parameter, g, g_error, step, SIDE_INNER),
-                                       step_side(&stage, parameter, g, g_error, step, SIDE_OUTER)};
-    struct parameter values = {.value = value_of(w), .gradient = matrix_of(g, w->rows, w->columns)};
+    struct parameter values = {.value = value_of(w),
+                               .gradient = matrix_of(g, w->rows, w->columns),
+                               .is_weight = parameter->is_weight};
     for (size_t s = 0; s < STATES_MOST; s++)
         values.state[s] = value_of(&parameter->state[s]);
-    if (stage.status == CLM_OK) {
-        step_errors(parameter, sides, step, blocks);
-        stage.status = parameter_step(stage.reference, &values, step, error);
-    }
+    if (step_is_linear(step))
+        take_by_sides(&stage, parameter, &values, g_error, step, blocks);
+    else
+        take_by_limits(&stage, parameter, &values, g_error, step);
     return stage_end(&stage);
 }
 

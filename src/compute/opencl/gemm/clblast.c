@@ -65,7 +65,7 @@ static clm_status clblast_build(struct gemm_provider *gemm, const struct gemm_la
                                 struct clm_error *error)
 {
     return kernel_table_build_range(gemm->kernels, &gemm->kernels->table, KERNEL_BIAS_ACTIVATION,
-                                    KERNEL_PARAMETER_STEP, layer->act, layer->rule, error);
+                                    KERNEL_PARAMETERS_STEP, layer->act, layer->rule, error);
 }
 
 static clm_status clblast_forward(struct gemm_provider *gemm, const struct tensor *X,

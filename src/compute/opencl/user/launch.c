@@ -179,4 +179,5 @@ void set_user_operations(struct backend_operations *out)
     out->has_head = NULL;
     out->linear_softmax_backward = NULL;
     out->parameter_step = user_parameter_step;
+    out->parameters_step = NULL;
 }
