@@ -113,8 +113,8 @@ SCHEDULES = {
     "step": lambda o, rate: LR.StepLR(o, 10 * EPOCH_STEPS, 0.1),
     "exponential": lambda o, rate: LR.ExponentialLR(o, 0.9 ** (1 / EPOCH_STEPS)),
     "triangular": lambda o, rate: LR.CyclicLR(o, rate / 10, rate, 2 * EPOCH_STEPS, cycle_momentum=False),
-    "one-cycle": lambda o, rate: LR.OneCycleLR(o, rate, STEPS),
-    "plateau": lambda o, rate: LR.ReduceLROnPlateau(o, factor=0.1, patience=2),
+    "one-cycle": lambda o, rate: LR.OneCycleLR(o, rate, STEPS, cycle_momentum=False),
+    "plateau": lambda o, rate: LR.ReduceLROnPlateau(o, factor=0.1, patience=2, eps=0),
 }
 
 
@@ -128,7 +128,8 @@ class Case:
         return f"{self.optimiser} {self.activation} {self.schedule}{extra}"
 
     def options(self):
-        options = {"optimizer": self.optimiser, "lr": self.rate, "activation": self.activation, "schedule": self.schedule}
+        options = {"optimizer": self.optimiser, "lr": self.rate, "activation": self.activation, "schedule": self.schedule,
+                   "l2": 0}  # tables have another default
         if self.schedule == "plateau":
             options["step-epochs"] = 3
         options.update({name.replace("_", "-"): value for name, value in self.numbers.items()})
