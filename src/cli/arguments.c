@@ -237,6 +237,20 @@ static void check_is_no_input(const struct invocation *in, const char *name, con
                     name, path, in->about->operand);
 }
 
+/* Two outputs in one file would leave the last one. */
+static void check_is_no_other_output(const struct invocation *in, size_t index, const char *path)
+{
+    const char *const name = clm_setting_at(in->about->name, index)->name;
+    for (size_t i = 0; i < index; i++) {
+        const struct clm_setting *const other = clm_setting_at(in->about->name, i);
+        const char *const its =
+            other->type == CLM_SETTING_OUTPUT ? clm_settings_text(in->settings, other->name) : NULL;
+        if (its && (!strcmp(its, path) || is_same_file(its, path)))
+            wrong_usage(in->about->name, "--%s %s: --%s writes to this file, too; name another one", name,
+                        path, other->name);
+    }
+}
+
 /* If a file cannot be written, says so before the work, not after. */
 static void check_outputs(const struct invocation *in)
 {
@@ -247,6 +261,7 @@ static void check_outputs(const struct invocation *in)
         if (setting->type != CLM_SETTING_OUTPUT || !path || !strcmp(path, "-"))
             continue;
         check_is_no_input(in, setting->name, path);
+        check_is_no_other_output(in, i, path);
         if (clm_check_file(path, &error) == CLM_OK)
             continue;
         complain(in->about->name, "--%s %s", setting->name, error.message);

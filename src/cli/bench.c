@@ -31,6 +31,7 @@ struct bench_run {
     const char *plot;
     const volatile sig_atomic_t *stop;
     double seconds_done, seconds_planned; /* of the rows so far: as it took, and as it was planned */
+    size_t rows_planned;
     bool has_failed;
 };
 
@@ -60,6 +61,17 @@ static bool is_written_once(const char *path)
     struct stat about;
     return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6) ||
            (!stat(path, &about) && !S_ISREG(about.st_mode));
+}
+
+/* The path of --plot; NULL if it is not asked for. */
+static const char *plot_path(const struct clm_settings *settings)
+{
+    const char *const path = clm_settings_text(settings, "plot"), *const dot =
+                                                                      path ? strrchr(path, '.') : NULL;
+    if (path && !is_written_once(path) && (!dot || strcmp(dot, ".png") != 0))
+        wrong_usage("bench", "--plot %s: its name has to end with .png, because it becomes a PNG picture",
+                    path);
+    return path;
 }
 
 static struct bench_file file_of(const char *path, enum bench_format format)
@@ -231,7 +243,12 @@ static clm_status finish_row(struct bench_run *run, size_t row, const struct clm
 /* "about 3:20", of seconds. */
 static void write_duration(char text[32], double seconds)
 {
-    snprintf(text, 32, "about %.0f:%02.0f", floor(seconds / 60), floor(fmod(seconds, 60)));
+    if (seconds < 60)
+        snprintf(text, 32, "about %.0f s", ceil(seconds));
+    else if (seconds < 3600)
+        snprintf(text, 32, "about %.0f min", ceil(seconds / 60));
+    else
+        snprintf(text, 32, "about %.1f h", seconds / 3600);
 }
 
 /* What is left, by the time that the rows so far took against what was planned for them. */
@@ -310,7 +327,7 @@ static void tell_left_out(const struct bench_run *run, size_t row)
                bench_plan_options(&run->plan, row).batch, bench_step_seconds(&run->plan, row), option);
 }
 
-static void tell_plan(const struct bench_run *run)
+static void tell_plan(struct bench_run *run)
 {
     const struct bench_plan *const plan = &run->plan;
     const double load = machine_load();
@@ -322,6 +339,7 @@ static void tell_plan(const struct bench_run *run)
             rows++;
             seconds += bench_plan_seconds(plan, r);
         }
+    run->rows_planned = rows;
     write_duration(duration, seconds);
     if (machine_is_busy(load, plan->machine.cores))
         remark(
@@ -329,7 +347,7 @@ static void tell_plan(const struct bench_run *run)
             "the machine is busy: its load is %.2f on %zu core%s, so that timings may be too slow; wait until others are done",
             load, plan->machine.cores, plan->machine.cores == 1 ? "" : "s");
     if (is_terminal(STDERR_FILENO))
-        remark("bench", "%zu row%s to measure: %zu net%s, %zu batch%s, %zu system%s; %s min", rows,
+        remark("bench", "%zu row%s to measure: %zu net%s, %zu batch%s, %zu system%s; %s", rows,
                rows == 1 ? "" : "s", plan->net_count, plan->net_count == 1 ? "" : "s", plan->batches.count,
                plan->batches.count == 1 ? "" : "es", plan->subject_count, plan->subject_count == 1 ? "" : "s",
                duration);
@@ -402,6 +420,9 @@ static clm_status bench_measure(struct bench_run *run, struct invocation *in, st
     finish_output(run);
     bench_write_files(run, true);
     draw_rows(run);
+    if (run->table.count && run_is_stopped(run))
+        remark("bench", "stopped, as asked: %zu of %zu rows are measured", run->table.count,
+               run->rows_planned);
     if (status == CLM_OK && !run->table.count && run_is_stopped(run))
         status = fail(error, CLM_ERROR_ARGUMENT,
                       "stopped before the end of the first row, as asked; nothing is kept");
@@ -466,7 +487,7 @@ static clm_status run_bench(struct invocation *in, struct clm_error *error)
     const struct clm_settings *const settings = in->settings;
     const char *const json = clm_settings_text(settings, "json"), *const out =
                                                                       clm_settings_text(settings, "out");
-    struct bench_run run = {.format = output_format(settings), .plot = clm_settings_text(settings, "plot")};
+    struct bench_run run = {.format = output_format(settings), .plot = plot_path(settings)};
     run.files[0] = file_of(is_json_alone(settings) ? NULL : json, BENCH_JSON);
     run.files[1] = file_of(out, out ? format_of_path(out) : BENCH_TABLE);
     const clm_status status =

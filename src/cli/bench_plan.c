@@ -223,23 +223,33 @@ static const char *next_selector(const char *list, char selector[SELECTOR_MOST])
     }
 }
 
+/* Refuses a list with a part that means no device. */
+static clm_status check_selectors(const char *list, struct clm_error *error)
+{
+    char selector[SELECTOR_MOST];
+    const char *at = list;
+    while (at && *at)
+        at = next_selector(at, selector);
+    if (at)
+        return CLM_OK;
+    return *selector ? fail_selector(selector, error)
+                     : fail(error, CLM_ERROR_ARGUMENT, "--device %s: nothing is before a comma", list);
+}
+
+/* Opening takes seconds: all parts of the list are looked at before. */
 static clm_status add_devices(struct bench_plan *plan, const struct clm_backend_options *wanted,
                               const char *list, struct clm_error *error)
 {
     char selector[SELECTOR_MOST];
-    clm_status status = load_drivers(error);
+    clm_status status;
+    if ((status = load_drivers(error)) || (status = check_selectors(list, error)))
+        return status;
     for (const char *at = list; status == CLM_OK && at && *at;) {
         struct clm_backend_options one = *wanted;
         one.device = selector;
         at = next_selector(at, selector);
-        if (!at && !*selector)
-            status = fail(error, CLM_ERROR_ARGUMENT, "--device %s: nothing is before a comma", list);
-        else if (!at)
-            status = fail_selector(selector, error);
-        else if (!strcmp(selector, "all"))
-            status = add_all_devices(plan, &one, true, error);
-        else
-            status = add_subject(plan, &one, true, error);
+        status = strcmp(selector, "all") != 0 ? add_subject(plan, &one, true, error)
+                                              : add_all_devices(plan, &one, true, error);
     }
     return status;
 }

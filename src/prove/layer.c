@@ -204,9 +204,12 @@ const char *product_name(enum product product)
 clm_status layer_trial_fail(const struct layer_trial *trial, const char *what, double error_over_bound,
                             struct clm_error *error)
 {
+    char size[48];
+    snprintf(size, sizeof size, isfinite(error_over_bound) ? "%g times its bound" : "no finite number",
+             error_over_bound);
     return clm_fail(error, CLM_ERROR_WRONG,
-                    "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
-                    what, trial->B, trial->I, trial->O, error_over_bound);
+                    "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %s", what, trial->B,
+                    trial->I, trial->O, size);
 }
 
 static clm_status judge_all(struct layer_trial *t, struct clm_error *error)

@@ -44,6 +44,14 @@ wrong() {
 
 quick='--seconds 0.001 --backend reference'
 
+# ---- outputs ----
+
+wrong '--plot it.jpg: its name has to end with .png' --layers 8,3 --plot it.jpg
+wrong '--json it.png: --plot writes to this file, too' --layers 8,3 --json it.png --plot it.png
+: >here
+ln here there.json
+wrong '(--out there.json: --json|--json here: --out) writes to this file, too' --layers 8,3 --json here --out there.json
+
 # ---- several nets and batches ----
 
 # shellcheck disable=SC2086 # options are words
@@ -218,6 +226,7 @@ slow="--backend reference --seconds 1 --layers 8,4,3 --batch $(seq -s, 1 40)"
     interrupt '^reference  *plain loops ' bench $slow --json stopped.json --out stopped.md --plot stopped.png
     check 'interrupted: what is finished counts' [ "$status" -eq 0 ]
     check 'interrupted: that is said' has_line err 'note: stopping after this step.*finished rows are kept'
+    check 'interrupted: how far it came' has_line err 'note: stopped, as asked: [0-9]+ of 40 rows are measured'
     check 'interrupted: rows in JSON' [ "$(count_rows stopped.json)" -ge 1 ]
     check 'interrupted: not all of them' [ "$(count_rows stopped.json)" -lt 40 ]
     check 'interrupted: rows in Markdown' has_line stopped.md '^\| 8-4-3, momentum 0.9 \| 1 '
