@@ -175,7 +175,8 @@ static const struct {
     {"train", "quiet", "", "it has to be on or off"},
     {"train", "backend", "cuda", "it has to be reference, blas or opencl"},
     {"train", "backend", "Blas", "it has to be"},
-    {"train", "optimizer", "adam", "it has to be sgd"},
+    {"train", "optimizer", "momentum", "it has to be sgd, nesterov"},
+    {"train", "max-time", "90x", "a number above 0 of seconds"},
     {"train", "format", "", "it has to be idx, npy"},
     {"train", "data", "", "data: its value is empty"},
     {"bench", "json", "", "json: its value is empty"},
@@ -340,6 +341,13 @@ START_TEST(choices_are_numbered)
         {"schedule", "constant", CLM_SCHEDULE_CONSTANT},
         {"schedule", "linear", CLM_SCHEDULE_LINEAR},
         {"schedule", "cosine", CLM_SCHEDULE_COSINE},
+        {"schedule", "step", CLM_SCHEDULE_STEP},
+        {"schedule", "exponential", CLM_SCHEDULE_EXPONENTIAL},
+        {"schedule", "triangular", CLM_SCHEDULE_TRIANGULAR},
+        {"schedule", "plateau", CLM_SCHEDULE_PLATEAU},
+        {"schedule", "one-cycle", CLM_SCHEDULE_ONE_CYCLE},
+        {"stop-by", "loss", CLM_STOP_BY_LOSS},
+        {"stop-by", "accuracy", CLM_STOP_BY_ACCURACY},
         {"standardize", "none", CLM_STANDARDISE_NONE + 1}, /* no default: they count from 1 */
         {"standardize", "global", CLM_STANDARDISE_GLOBAL + 1},
         {"standardize", "feature", CLM_STANDARDISE_FEATURE + 1},
@@ -448,10 +456,12 @@ START_TEST(descriptions)
     static const struct {
         const char *name, *text;
     } known[] = {
-        {"lr", "learning rate [above 0; default: 0.1; tables: 0.05; tables of fewer than 10,000 rows: 0.01]"},
+        {"lr",
+         "learning rate [above 0; default: sgd and nesterov: 0.1, tables 0.05, tables of fewer than 10,000 rows 0.01; lion: 0.0001; others: 0.001]"},
         {"epochs",
          "passes over the training set [at least 1; default: 10; tables: a million rows in all, but 10 to 100]"},
-        {"momentum", "0 for plain gradient descent [at least 0 and below 1; default: 0.9]"},
+        {"momentum",
+         "of sgd and nesterov; 0 for plain gradient descent [at least 0 and below 1; default: 0.9]"},
         {"limit",
          "keep only the first N training rows, after --val took its share [at least 1; default: all]"},
         {"quiet", "print the final result only"},

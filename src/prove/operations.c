@@ -284,27 +284,44 @@ static clm_status call_softmax_backward(struct clm_backend *be, const struct var
                                    tensor_is_empty(&t[5]) ? NULL : &t[5], sums, error);
 }
 
-/* A weight and a bias, which has neither l1 nor decay. */
+/* A parameter whose gradient exists; parameter_at makes one of them. */
+#define PARAMETER_ROWS(of, shape, fill)                                                                      \
+    {"W" of, ROLE_UPDATED, shape, fill, fill, ALWAYS}, {"g" of, ROLE_INPUT, shape, fill, fill, ALWAYS},      \
+        {"v" of, ROLE_UPDATED, shape, fill, fill, IF_STATE},                                                 \
+    {                                                                                                        \
+        "second v" of, ROLE_UPDATED, shape, fill, fill, IF_SECOND_STATE                                      \
+    }
+
+/* As many as a launch takes. Only the first has the variant's own content. */
 static const struct operand_row update_rows[] = {
-    {"W", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, ALWAYS},
-    {"g", ROLE_INPUT, "OI", FILL_OWN, FILL_OWN, ALWAYS},
-    {"v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, IF_STATE},
-    {"second v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, IF_SECOND_STATE},
-    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, ALWAYS},
-    {"db", ROLE_INPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
-    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, IF_STATE},
-    {"second b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, IF_SECOND_STATE},
+    PARAMETER_ROWS("", "OI", FILL_OWN),
+    PARAMETER_ROWS(" of 2", "1O", FILL_WEIGHT),
+    PARAMETER_ROWS(" of 3", "1I", FILL_WEIGHT),
+    PARAMETER_ROWS(" of 4", "11", FILL_WEIGHT),
+    PARAMETER_ROWS(" of 5", "1O", FILL_WEIGHT),
+    PARAMETER_ROWS(" of 6", "1I", FILL_WEIGHT),
     {0},
 };
+_Static_assert(sizeof update_rows / sizeof *update_rows <= OPERANDS_MAX + 1, "room for all operands");
 
+static struct parameter parameter_at(const struct tensor *t, bool is_weight)
+{
+    return (struct parameter){t[0], t[1], {t[2], t[3]}, is_weight};
+}
+
+/* Every second one is a bias, which has neither l1 nor decay. */
 static clm_status call_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
                               struct metrics *sums, struct clm_error *error)
 {
+    enum { COUNT = 6 };
     const struct step step = variant_step(v);
-    struct parameter W = {t[0], t[1], {t[2], t[3]}, true}, b = {t[4], t[5], {t[6], t[7]}, false};
-    struct parameter *const list[] = {&W, &b};
+    struct parameter parameters[COUNT], *list[COUNT];
     (void)sums;
-    return parameters_step(be, list, 2, &step, error);
+    for (size_t p = 0; p < COUNT; p++) {
+        parameters[p] = parameter_at(&t[4 * p], p % 2 == 0);
+        list[p] = &parameters[p];
+    }
+    return parameters_step(be, list, COUNT, &step, error);
 }
 
 clm_status operation_update(struct clm_backend *be, const struct variant *v, struct tensor *t,

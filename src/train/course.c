@@ -15,8 +15,8 @@ static const struct {
              [CLM_SCHEDULE_PLATEAU] = {0.1, 10},
              [CLM_SCHEDULE_ONE_CYCLE] = {0, 0}};
 
-static clm_status refuse(const struct clm_settings *settings, const char *name, bool is_used,
-                         const char *with, struct clm_error *error)
+static clm_status refuse_unused(const struct clm_settings *settings, const char *name, bool is_used,
+                                const char *with, struct clm_error *error)
 {
     char both[32];
     if (is_used || !clm_settings_is_set(settings, name))
@@ -39,11 +39,12 @@ static clm_status check(const struct clm_settings *settings, const struct course
 {
     const enum clm_schedule kind = c->schedule.kind;
     clm_status status;
-    if ((status = refuse(settings, "gamma", usual[kind].gamma > 0, "step, exponential or plateau", error)) ||
-        (status =
-             refuse(settings, "step-epochs", usual[kind].period, "step, triangular or plateau", error)) ||
-        (status = refuse(settings, "warmup", c->schedule.warmup == 0 || kind != CLM_SCHEDULE_ONE_CYCLE,
-                         "another schedule", error)))
+    if ((status = refuse_unused(settings, "gamma", usual[kind].gamma > 0, "step, exponential or plateau",
+                                error)) ||
+        (status = refuse_unused(settings, "step-epochs", usual[kind].period, "step, triangular or plateau",
+                                error)) ||
+        (status = refuse_unused(settings, "warmup", c->schedule.warmup == 0 || kind != CLM_SCHEDULE_ONE_CYCLE,
+                                "another schedule", error)))
         return status;
     if (kind == CLM_SCHEDULE_PLATEAU && !has_validation)
         return need_validation("the schedule plateau", "val schedule", error);

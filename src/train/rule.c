@@ -29,8 +29,8 @@ struct step rule_step(const struct clm_settings *settings)
     return step;
 }
 
-static clm_status refuse(const struct clm_settings *settings, const char *name, bool has, const char *others,
-                         struct clm_error *error)
+static clm_status refuse_foreign(const struct clm_settings *settings, const char *name, bool has,
+                                 const char *others, struct clm_error *error)
 {
     char both[32];
     if (has || !clm_settings_is_set(settings, name) || clm_settings_number(settings, name) == 0)
@@ -45,11 +45,12 @@ clm_status rule_check(const struct clm_settings *settings, struct clm_error *err
 {
     const struct rule_about *const about = &rules[rule_set(settings)];
     clm_status status;
-    if ((status = refuse(settings, "momentum", about->is_linear, "sgd or nesterov", error)) ||
-        (status = refuse(settings, "beta1", about->beta1 > 0, "adam, adamw, nadam or lion", error)) ||
-        (status = refuse(settings, "beta2", about->beta2 > 0, "rmsprop, adam, adamw, nadam or lion", error)))
+    if ((status = refuse_foreign(settings, "momentum", about->is_linear, "sgd or nesterov", error)) ||
+        (status = refuse_foreign(settings, "beta1", about->beta1 > 0, "adam, adamw, nadam or lion", error)) ||
+        (status = refuse_foreign(settings, "beta2", about->beta2 > 0, "rmsprop, adam, adamw, nadam or lion",
+                                 error)))
         return status;
-    return refuse(settings, "epsilon", about->epsilon > 0, "rmsprop, adam, adamw or nadam", error);
+    return refuse_foreign(settings, "epsilon", about->epsilon > 0, "rmsprop, adam, adamw or nadam", error);
 }
 
 static clm_status suit_number(struct clm_settings *settings, const char *name, double value,

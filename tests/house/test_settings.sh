@@ -19,7 +19,7 @@ known() {
 # Names that C files under the folders use.
 used() {
     find "$@" -name '*.c' -exec cat {} + | tr '\n' ' ' |
-        grep -oE '(clm_settings_(text|count|number|sizes|net|augmentation|is_set)|setting_sizes|need_setting)\([^")]*"[a-z0-9-]+"' |
+        grep -oE '(clm_settings_(text|count|number|sizes|net|augmentation|is_set)|setting_sizes|need_setting|number_or)\([^")]*"[a-z0-9-]+"' |
         sed 's/.*"\(.*\)"/\1/' | sort -u
 }
 

@@ -34,7 +34,7 @@ static struct interval around(double value, double error)
 }
 
 /* A number that the host computes in double and rounds. */
-static struct interval number(double x)
+static struct interval rounded_number(double x)
 {
     return rounded((struct interval){x, x}, 1);
 }
@@ -77,20 +77,20 @@ static struct interval root_of(struct interval x)
     return rounded((struct interval){sqrt(fmax(x.least, 0)), sqrt(x.most)}, ROOT);
 }
 
-static double sign_of(double x)
+static double rule_sign(double x)
 {
     return (x > 0) - (x < 0);
 }
 
 static struct interval signs_of(struct interval x)
 {
-    return (struct interval){sign_of(x.least), sign_of(x.most)};
+    return (struct interval){rule_sign(x.least), rule_sign(x.most)};
 }
 
 /* beta x + (1 - beta) y */
 static struct interval mean_of(double beta, struct interval x, struct interval y)
 {
-    return plus(times(number(beta), x), times(number(1 - beta), y));
+    return plus(times(rounded_number(beta), x), times(rounded_number(1 - beta), y));
 }
 
 /* A weight and its states, and the numbers of their step. */
@@ -100,7 +100,7 @@ struct number_step {
 };
 
 /* NAdam's c[t]. */
-static double share_of(const struct step *step, size_t t)
+static double nadam_share_in(const struct step *step, size_t t)
 {
     return step->beta1 * (1 - 0.5 * exp(0.004 * (double)t * log(0.96)));
 }
@@ -112,12 +112,12 @@ static struct interval adam_direction(const struct number_step *n, struct interv
     const double rate = step->learning_rate;
     double product = 1;
     if (step->rule != RULE_NADAM)
-        return times(number(rate / (1 - pow(step->beta1, (double)step->number))), n->state[0]);
+        return times(rounded_number(rate / (1 - pow(step->beta1, (double)step->number))), n->state[0]);
     for (size_t t = 1; t <= step->number && product > 0; t++)
-        product *= share_of(step, t);
-    const double next = share_of(step, step->number + 1);
-    return plus(times(number(rate * (1 - share_of(step, step->number)) / (1 - product)), g),
-                times(number(rate * next / (1 - product * next)), n->state[0]));
+        product *= nadam_share_in(step, t);
+    const double next = nadam_share_in(step, step->number + 1);
+    return plus(times(rounded_number(rate * (1 - nadam_share_in(step, step->number)) / (1 - product)), g),
+                times(rounded_number(rate * next / (1 - product * next)), n->state[0]));
 }
 
 /* beta2 v + (1 - beta2) g²: (1 - beta2) g is rounded before g multiplies it again, and both sides have one
@@ -130,16 +130,16 @@ static struct interval squares_after(const struct step *step, struct interval v,
 
 static struct interval root_plus_epsilon(const struct step *step, struct interval squares, double scale)
 {
-    const struct interval root = times(number(scale), root_of(squares));
-    return plus((struct interval){fmax(root.least, 0), root.most}, number(step->epsilon));
+    const struct interval root = times(rounded_number(scale), root_of(squares));
+    return plus((struct interval){fmax(root.least, 0), root.most}, rounded_number(step->epsilon));
 }
 
 /* How far the step moves w. */
 static struct interval rule_move(struct number_step *n, struct interval g)
 {
     const struct step *const step = n->step;
-    const struct interval rate = number(step->learning_rate), momentum = number(step->momentum),
-                          m = n->state[0];
+    const struct interval rate = rounded_number(step->learning_rate),
+                          momentum = rounded_number(step->momentum), m = n->state[0];
     switch (step->rule) {
     case RULE_MOMENTUM:
     case RULE_NESTEROV:
@@ -166,18 +166,18 @@ static struct interval rule_move(struct number_step *n, struct interval g)
     return times(rate, g);
 }
 
-static void take(struct number_step *n, struct interval g, bool is_weight)
+static void step_one_number(struct number_step *n, struct interval g, bool is_weight)
 {
     const struct step *const step = n->step;
     const struct interval sign = signs_of(n->w);
     if (is_weight && step->l1 != 0)
-        g = plus(g, times(number(step->l1), sign));
+        g = plus(g, times(rounded_number(step->l1), sign));
     if (is_weight && step->weight_decay != 0)
-        n->w = times(number(1 - step->learning_rate * step->weight_decay), n->w);
+        n->w = times(rounded_number(1 - step->learning_rate * step->weight_decay), n->w);
     n->w = plus(n->w, negative(rule_move(n, g)));
 }
 
-static void put(struct interval x, struct rule_limits out, size_t i)
+static void put_limits(struct interval x, struct rule_limits out, size_t i)
 {
     out.least[i] = x.least;
     out.most[i] = x.most;
@@ -192,9 +192,9 @@ void rule_limits_after(const struct parameter *parameter, const double *g, const
         struct number_step n = {.w = around(values_of(w)[i], errors_of(w)[i]), .step = step};
         for (size_t s = 0; s < count; s++)
             n.state[s] = around(values_of(&states[s])[i], errors_of(&states[s])[i]);
-        take(&n, around(g[i], g_error[i]), parameter->is_weight);
-        put(n.w, out[0], i);
+        step_one_number(&n, around(g[i], g_error[i]), parameter->is_weight);
+        put_limits(n.w, out[0], i);
         for (size_t s = 0; s < count; s++)
-            put(n.state[s], out[1 + s], i);
+            put_limits(n.state[s], out[1 + s], i);
     }
 }
