@@ -268,21 +268,35 @@ static const char *word_of(char word[24], bool is_usual, const char *name)
     return word;
 }
 
+/* The penalties as PENALTIES writes them; "" if both are 0. */
+static const char *penalties_of(char text[48], const struct step_case *which)
+{
+    text[0] = '\0';
+    if (which->l1 != 0 || which->weight_decay != 0)
+        snprintf(text, 48, PENALTIES, which->l1, which->weight_decay);
+    return text;
+}
+
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "", act[24], rule[24], penalties[64] = "";
+    char layers[72] = "", act[24], rule[24], penalties[48];
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
-    if (which->l1 != 0 || which->weight_decay != 0)
-        snprintf(penalties, sizeof penalties, PENALTIES, which->l1, which->weight_decay);
-    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s%s", layers,
-             which->batch, which->rows, which->epochs, which->momentum, which->l2, penalties,
-             word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
-             word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
-             which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
-             which->is_extreme ? EXTREMES : "", which->is_weighted ? WEIGHTED : "");
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
+             which->rows, which->epochs, which->momentum, which->l2);
+    const char *const words[] = {penalties_of(penalties, which),
+                                 word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
+                                 word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
+                                 which->is_augmented ? AUGMENTED : "",
+                                 which->is_float ? FLOATS : "",
+                                 which->is_extreme ? EXTREMES : "",
+                                 which->is_weighted ? WEIGHTED : ""};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        used = strlen(shape);
+        snprintf(shape + used, SHAPE_TEXT_MAX - used, "%s", words[i]);
+    }
 }
 
 /* The widths at the beginning of `text`, and where they end. */

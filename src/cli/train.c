@@ -80,7 +80,7 @@ static void print_rule(const struct clm_settings *settings)
     const char *const rule = clm_settings_text(settings, "optimizer");
     const bool is_sgd = !strcmp(rule, "sgd");
     if (!is_sgd)
-        printf("%s", rule);
+        fputs(rule, stdout);
     if (is_sgd || !strcmp(rule, "nesterov"))
         printf("%smomentum %g", is_sgd ? "" : " ", clm_settings_number(settings, "momentum"));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
