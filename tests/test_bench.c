@@ -76,16 +76,26 @@ START_TEST(each_launch_of_a_step_is_counted)
 }
 END_TEST
 
-/* Launches of a step with our own products: the head of a net, the
- * steps of its layers, and with tiles the next batch, are one launch each. With more units than two, sums of
- * three layers may be cut, which adds launches. */
+/* Launches of a step with our own products: the head of a net, the steps of its layers, and with tiles the
+ * next batch, are one launch each. If the gradients are stored, each layer's is one more, and so is the
+ * gather of the next batch. With more units than two, sums of three layers may be cut, which adds
+ * launches. */
 static const struct {
     enum fixture kind;
     size_t widths[4], count, batch, most;
+    const char *optimizer;
 } few_launches[] = {
-    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 4},     {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 6},
-    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4},      {FIXTURE_TILED, {784, 512, 256, 10}, 4, 128, 6},
-    {FIXTURE_TILED_FLAT, {784, 128, 10}, 3, 64, 4},
+    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 4, "sgd"},
+    {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 6, "sgd"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4, "sgd"},
+    {FIXTURE_TILED, {784, 512, 256, 10}, 4, 128, 6, "sgd"},
+    {FIXTURE_TILED_FLAT, {784, 128, 10}, 3, 64, 4, "sgd"},
+    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "nesterov"},
+    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "adam"},
+    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "lion"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 6, "nesterov"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 6, "adamw"},
+    {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 9, "nadam"},
 };
 
 START_TEST(a_step_has_few_launches)
@@ -97,6 +107,7 @@ START_TEST(a_step_has_few_launches)
     few.sizes = few_launches[_i].widths;
     few.size_count = few_launches[_i].count;
     few.batch = few_launches[_i].batch;
+    few.optimizer = few_launches[_i].optimizer;
     if (clm_bench(backend, &few, &result, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     for (size_t k = 0; k < result.profile.count; k++)

@@ -314,11 +314,11 @@ static const char *parse_widths(const char *text, struct step_case *out)
     return text;
 }
 
-/* If `word` comes next, moves past it and returns true. */
+/* If `word` comes next, and is not the beginning of a longer one, moves past it and returns true. */
 static bool parse_flag(const char **text, const char *word)
 {
     const size_t length = strlen(word);
-    const bool is_there = !strncmp(*text, word, length);
+    const bool is_there = !strncmp(*text, word, length) && (!(*text)[length] || (*text)[length] == ' ');
     *text += is_there ? length : 0;
     return is_there;
 }

@@ -381,18 +381,21 @@ static clm_status fail_diverged(const struct training *t, const struct clm_model
                                 const char *what, struct clm_error *error)
 {
     size_t row, feature;
-    char rate[128] = "";
-    const struct train_options *const options = t->options;
+    char rate[128] = "", setting[48];
+    const struct step *const step = &t->options->step;
     const double input = largest_input(t->data, model, &row, &feature), weight = t->largest_weight;
     const bool are_inputs_large = input >= weight;
     if (!at_once)
-        write_rate_advice(rate, sizeof rate, &options->step);
+        write_rate_advice(rate, sizeof rate, step);
+    const char *const settings_of_rate = step->momentum != 0 ? "lr momentum" : "lr";
     if (!at_once && fmax(input, weight) <= LARGE)
-        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "lr momentum", "%s; %s", what, rate);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, settings_of_rate, "%s; %s", what, rate);
+    snprintf(setting, sizeof setting, "%s %s", are_inputs_large ? "standardize" : "init",
+             !at_once           ? settings_of_rate
+             : are_inputs_large ? "init"
+                                : "standardize");
     return clm_fail_setting(
-        error, CLM_ERROR_ARGUMENT,
-        at_once ? (are_inputs_large ? "standardize init" : "init standardize")
-                : (are_inputs_large ? "standardize lr momentum" : "init lr momentum"),
+        error, CLM_ERROR_ARGUMENT, setting,
         "%s. The largest input of the net is %g (training row %zu, feature %zu, both counted from 0), the largest initial weight %g: %s%s%s",
         what, input, row, feature, weight,
         are_inputs_large ? "standardise the inputs, or scale them down" : "take smaller initial weights",

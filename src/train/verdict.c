@@ -175,10 +175,13 @@ static struct advice advice_for(const struct guess *guess, const struct clm_data
                  "%zu step%s at the learning rate %g %s too few: train for longer, or raise the rate",
                  run->steps, run->steps == 1 ? "" : "s", run->learning_rate, run->steps == 1 ? "is" : "are");
         advice.setting = "epochs lr";
-    } else if (pace >= RATE_LARGE) {
+    } else if (pace >= RATE_LARGE && run->momentum != 0) {
         snprintf(advice.words, sizeof advice.words, "lower the learning rate (%g) or the momentum (%g)",
                  run->learning_rate, run->momentum);
         advice.setting = "lr momentum";
+    } else if (pace >= RATE_LARGE) {
+        snprintf(advice.words, sizeof advice.words, "lower the learning rate (%g)", run->learning_rate);
+        advice.setting = "lr";
     } else
         snprintf(advice.words, sizeof advice.words,
                  "train for longer, with wider layers, or with another learning rate (now %g)",

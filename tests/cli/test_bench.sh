@@ -64,6 +64,12 @@ for key in system backend provider device layers activation batch momentum ms_pe
     ms_p10 ms_p90 platform driver opencl host processor cores os version openblas clblast date load; do
     check "JSON key $key" [ "$(grep -c "\"$key\": " bench.json)" -eq 4 ]
 done
+check 'JSON: the rule' [ "$(grep -c '"optimizer": "sgd"' bench.json)" -eq 4 ]
+# shellcheck disable=SC2086 # options are words
+succeeds bench $quick --layers 8,4,3 --batch 4 --optimizer adam --json adam.json
+check 'a heading names the rule' has_line out '^8-4-3, adam$'
+succeeds bench --merge bench.json adam.json
+check 'rules are apart' [ "$(grep -Ec '^8-4-3, (momentum 0.9|adam)$' out)" -eq 2 ]
 check 'the date' has_line bench.json '"date": "20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z"'
 check 'the version' has_line bench.json "\"version\": \"$("$program" --version | sed 's/.* //')\""
 check 'a picture' [ "$(head -c 4 bench.png | tail -c 3)" = PNG ]
