@@ -33,8 +33,8 @@ struct tuning {
     struct shape *shared; /* sizes at which rows and loss have proved right */
     size_t shared_count;
     bool are_changes_proved;
-    size_t dropped; /* providers dropped so far */
-    double seconds; /* spent measuring */
+    size_t dropped;                    /* providers dropped so far */
+    double seconds;                    /* spent measuring */
     const volatile sig_atomic_t *stop; /* of the present call; NULL if it has none */
 };
 
@@ -667,8 +667,7 @@ static clm_status prove_named(struct tuning *t, const struct shape *shape, enum 
         return CLM_OK;
     if ((status = stop_check(t->stop, error)))
         return status;
-    status =
-        prove_provider(t, provider, &choice.key, use, &choice.measured[provider].proved, &why);
+    status = prove_provider(t, provider, &choice.key, use, &choice.measured[provider].proved, &why);
     if (status == CLM_ERROR_WRONG)
         return clm_fail_setting(error, status, "gemm", "%s is not used on %s: %s; auto leaves it out",
                                 t->names[provider], t->be->device, why.message);

@@ -158,6 +158,7 @@ succeeds bench --merge relu.json
 check 'rows without an activation are of relu' has_line err 'note: 1 row was measured again by a later one'
 check 'the heading of relu' has_line out '^8-3, momentum 0.9$'
 check 'the heading of another activation' has_line out '^8-3, gelu, momentum 0.9$'
+# shellcheck disable=SC2086 # options are words
 succeeds bench $quick --layers 8,4,3 --batch 4 --activation mish
 check 'the activation is measured' has_line out '^8-4-3, mish, momentum 0.9$'
 rows driver.json "$(row clmlp opencl card 8,3 32 1 1 1 '"driver": "1"')" "$(row clmlp opencl card 8,3 32 2 2 2 '"driver": "2"')"
