@@ -663,7 +663,7 @@ enum clm_schedule {
     CLM_SCHEDULE_EXPONENTIAL, /* rate gamma^(s / E) */
     CLM_SCHEDULE_TRIANGULAR,  /* from rate / 10 to rate in N epochs, back in N epochs, and again */
     CLM_SCHEDULE_PLATEAU,     /* rate, times gamma after each N epochs without a better validation loss */
-    CLM_SCHEDULE_ONE_CYCLE, /* half a cosine from rate / 25 to rate in 0.3 S steps, then one to rate / 250000 */
+    CLM_SCHEDULE_ONE_CYCLE,   /* half a cosine from rate / 25 to rate in 0.3 S steps, one to rate / 250000 */
 };
 
 /* The validation score of the setting stop-after. */

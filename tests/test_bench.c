@@ -93,8 +93,8 @@ static const struct {
     {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "nesterov"},
     {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "adam"},
     {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "lion"},
-    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 6, "nesterov"},
-    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 6, "adamw"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4, "nesterov"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 7, "adamw"},
     {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 9, "nadam"},
 };
 

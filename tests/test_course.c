@@ -106,8 +106,14 @@ START_TEST(each_optimiser_has_its_numbers)
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
         const struct step *const expected = &cases[i / 2].step;
         struct clm_settings *const settings = settings_of(cases[i / 2].changes);
-        if (i % 2) /* which changes nothing but what run.json says */
+        if (i % 2) { /* which changes nothing but what run.json says */
             ck_assert_done(rule_suit(settings, &error));
+            ck_assert(clm_settings_number(settings, "lr") == expected->learning_rate);
+            ck_assert(clm_settings_number(settings, "beta1") == expected->beta1);
+            ck_assert(clm_settings_number(settings, "beta2") == expected->beta2);
+            ck_assert(clm_settings_number(settings, "epsilon") == expected->epsilon);
+            ck_assert(clm_settings_number(settings, "weight-decay") == expected->weight_decay);
+        }
         const struct step step = rule_step(settings);
         ck_assert_int_eq(step.rule, expected->rule);
         ck_assert(step.learning_rate == expected->learning_rate && step.momentum == expected->momentum);

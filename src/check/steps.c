@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define LEARNING_RATE 0.1
-#define SIGN_RATE     1e-3 /* of a step that is as large as the rate where a gradient is as small as its error */
+#define SIGN_RATE     1e-3  /* of a step that is as large as the rate even where a gradient is near 0 */
 #define EPSILON       0.1   /* at a smaller one errors of small gradients become errors of whole steps */
 #define STEPS_MOST    65536 /* of each number of a case */
 #define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */

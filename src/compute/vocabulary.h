@@ -70,7 +70,7 @@ enum gate_source {
  * product with m, and the sum with the gradient: 7. Those of m are momentum, its product with v, the sum, and
  * the same three again: 6.
  *
- *      enumerator      name        states  signed  the step is linear in gradient, value and states  roundings
+ *      enumerator      name        states  signed  the step is linear in gradient, value, states  roundings
  *          rate  beta1  beta2  epsilon  weight decay */
 #define RULES(ROW)                                                                                           \
     ROW(RULE_SGD, "sgd", 0, 0, true, 0, 0, 0, 0, 0, 0)                                                       \
