@@ -463,7 +463,10 @@ struct clm_model;
 struct clm_model_options {
     const size_t *sizes; /* inputs, hidden …, classes: `size_count` of them, at least two */
     size_t size_count;
-    const char *init; /* "he" (or NULL), "xavier", "normal:STD", or a safetensors file with the parameters */
+    const char *activation; /* after each hidden layer: "relu" (or NULL), "gelu", … */
+    /* "he" (or NULL), "xavier", "lecun", "orthogonal", "normal:STD", "uniform:A", or a safetensors file with
+     * the parameters */
+    const char *init;
     uint64_t seed;
     /* Inputs are bytes (clm_data_is_bytes), which are divided by 255; if false, they are floats, which
      * stay as they are. Data of the other kind is refused: see clm_check_fit. */
@@ -507,6 +510,9 @@ bool clm_model_knows_inputs(const struct clm_model *model);
 
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
+/* What follows a layer, such as "relu"; the last has "none". NULL if the model's file does not say it: then
+ * it is taken to be relu. */
+const char *clm_model_activation(const struct clm_model *model, size_t layer);
 /* What the rows of data become; NULL if the model's file does not say it. Data for the model is opened with
  * it. */
 const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
@@ -537,7 +543,7 @@ enum clm_setting_type {
     CLM_SETTING_NETS,         /* 784,128,10;784,10: lists of sizes */
     CLM_SETTING_WIDTHS,       /* 256,128; or none */
     CLM_SETTING_EXTENT,       /* 32x24: width and height */
-    CLM_SETTING_INIT,         /* he, xavier, normal:STD, or a file */
+    CLM_SETTING_INIT,         /* he, normal:STD and the like, or a file */
     CLM_SETTING_AUGMENTATION, /* flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
 };
 
@@ -582,7 +588,8 @@ CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const
 /* Gives settings of train that were not set the values that suit the data. Tables of floats (n training
  * rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if n is below 10,000, else
  * 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier; standardize feature. Bytes and
- * pictures keep the defaults. A minibatch has n rows at most. */
+ * pictures keep the defaults, but init is xavier if the activation is tanh or sigmoid. A minibatch has n rows
+ * at most. */
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 
@@ -966,7 +973,7 @@ struct clm_gradcheck_options {
     size_t batch;   /* rows of the minibatch */
     size_t samples; /* parameters tried per tensor, those with the largest gradients among them */
     double l2;
-    const char *init;
+    const char *activation, *init; /* as for a model */
     uint64_t seed;
     const struct clm_data *data;      /* NULL: random inputs and labels */
     enum clm_standardise standardise; /* with data */
@@ -977,7 +984,7 @@ struct clm_gradcheck_options {
 
 struct clm_gradcheck_row {
     char parameter[32];                 /* "layers.0.weight" */
-    size_t tried, skipped;              /* skipped: a step of the difference crosses a ReLU's kink */
+    size_t tried, skipped;              /* skipped: the difference crosses an activation's kink */
     size_t worst_row, worst_column;     /* where |numerical - analytic| is largest over its bound */
     double numerical, analytic, device; /* there, the first two in double on the reference */
     double error_over_bound;            /* the numerical gradient against the reference's analytic one */
@@ -998,6 +1005,7 @@ struct clm_bench_options {
     const size_t *sizes;
     size_t size_count;
     size_t batch;
+    const char *activation; /* as for a model */
     double momentum;
     double seconds;     /* spent on timing, after warm-up; 0 for the default */
     bool wants_profile; /* opencl: kernels and peaks */

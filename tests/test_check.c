@@ -457,7 +457,7 @@ START_TEST(shapes_that_are_none_are_refused)
     static const char *const cases[][2] = {
         {"linear_forward", "B=7 I=33"},
         {"linear_forward", "B=0 I=33 O=65"},
-        {"linear_forward", "B=7 I=33 O=65 gelu"},
+        {"linear_forward", "B=7 I=33 O=65 softplus"},
         {"linear_forward", "B=7 I=33 O=65, NaN in v"},
         {"linear_forward", "B=7 I=-3 O=65"},
         {"linear_forward", "B=99999999999999999999 I=33 O=65"},

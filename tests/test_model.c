@@ -90,11 +90,78 @@ static void assert_initialised(const char *init, const double *deviations)
 START_TEST(deviations_of_initial_weights)
 {
     const double he[] = {sqrt(2 / 150.0), sqrt(1 / 120.0)}, xavier[] = {sqrt(2 / 270.0), sqrt(2 / 210.0)},
-                 normal[] = {0.01, 0.01};
+                 lecun[] = {sqrt(1 / 150.0), sqrt(1 / 120.0)}, normal[] = {0.01, 0.01};
     assert_initialised(NULL, he);
     assert_initialised("he", he);
     assert_initialised("xavier", xavier);
+    assert_initialised("lecun", lecun);
     assert_initialised("normal:0.01", normal);
+}
+END_TEST
+
+/* Uniform numbers from -A to A: none is outside, and the moments are 0, A² / 3 and A⁴ / 5. The variances of
+ * n numbers' squares and fourth powers are 4 A⁴ / 45 and 16 A⁸ / 225. */
+START_TEST(uniform_weights)
+{
+    const size_t count = 150 * 120;
+    const double A = 0.25, n = (double)count;
+    struct clm_model *const model = model_of("uniform:0.25", 3, (const size_t[]){150, 120, 0});
+    double sum = 0, squares = 0, fourth = 0, most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double w = clm_model_weight(model, 0)[i];
+        sum += w, squares += w * w, fourth += w * w * w * w, most = fmax(most, fabs(w));
+    }
+    ck_assert(most <= A && most > 0.999 * A);
+    ck_assert_within(sum / n, 0, 6 * A / sqrt(3 * n));
+    ck_assert_within(squares / n, A * A / 3, 6 * A * A * sqrt(4.0 / 45 / n));
+    ck_assert_within(fourth / n, A * A * A * A / 5, 6 * A * A * A * A * sqrt(16.0 / 225 / n));
+    for (size_t o = 0; o < 120; o++)
+        ck_assert_float_eq(clm_model_bias(model, 0)[o], 0);
+    clm_model_free(model);
+}
+END_TEST
+
+/* Products of the rows of W, or of its columns if they are fewer: `square` with themselves, 0 with others, to
+ * within the roundings of floats. */
+static void assert_orthogonal(const struct clm_model *model, size_t l, double square)
+{
+    const size_t I = clm_model_width(model, l), O = clm_model_width(model, l + 1), count = O < I ? O : I,
+                 length = O < I ? I : O, step = O < I ? 1 : I, next = O < I ? I : 1;
+    const float *const W = clm_model_weight(model, l);
+    for (size_t a = 0; a < count; a++)
+        for (size_t b = 0; b < count; b++) {
+            double product = 0;
+            for (size_t i = 0; i < length; i++)
+                product += (double)W[a * next + i * step] * (double)W[b * next + i * step];
+            ck_assert_within(product, a == b ? square : 0, square * 0x1p-22);
+        }
+}
+
+/* The lengths are sqrt(2) before a ReLU and 1 elsewhere. Elements of the diagonal have either sign. */
+START_TEST(orthogonal_weights)
+{
+    static const size_t widths[] = {90, 40, 70, 70, 1, 3}, count = sizeof widths / sizeof *widths;
+    for (int act = ACTIVATION_RELU; act <= ACTIVATION_TANH; act++) {
+        const bool is_halved = act <= ACTIVATION_LEAKY;
+        const struct clm_model_options options = {.sizes = widths,
+                                                  .size_count = count,
+                                                  .activation = activations[act].name,
+                                                  .init = "orthogonal",
+                                                  .seed = 5};
+        struct clm_model *model = NULL, *again = NULL;
+        ck_assert_done(clm_model_create(&options, &model, &error));
+        ck_assert_done(clm_model_create(&options, &again, &error));
+        assert_same_parameters(model, again);
+        for (size_t l = 0; l + 1 < count; l++)
+            assert_orthogonal(model, l, is_halved && l + 2 < count ? 2 : 1);
+        size_t positive = 0;
+        for (size_t o = 0; o < 40; o++)
+            positive += clm_model_weight(model, 0)[o * 90 + o] > 0;
+        ck_assert_uint_ge(positive, 5); /* of 40 coins; fewer, or more than 35, come less than once in 10⁶ */
+        ck_assert_uint_le(positive, 35);
+        clm_model_free(model);
+        clm_model_free(again);
+    }
 }
 END_TEST
 
@@ -194,14 +261,15 @@ END_TEST
 START_TEST(inits_that_make_no_sense)
 {
     static const size_t sizes[] = {3, 2};
-    static const char *const deviations[] = {"normal:",    "normal:x",    "normal:-1",  "normal:nan",
-                                             "normal:inf", "normal:1e31", "normal:0.1x"};
+    static const char *const deviations[] = {
+        "normal:",     "normal:x", "normal:-1", "normal:nan", "normal:inf",  "normal:1e31",
+        "normal:0.1x", "uniform:", "uniform:x", "uniform:-1", "uniform:1e31"};
     for (size_t i = 0; i < sizeof deviations / sizeof *deviations; i++)
         assert_not_made(sizes, 2, deviations[i], CLM_ERROR_ARGUMENT, deviations[i]);
     assert_not_made(sizes, 2, "", CLM_ERROR_IO, "xavier");
     assert_not_made(
         sizes, 2, "xavir", CLM_ERROR_IO,
-        "initial parameters xavir: there is no such file, and it is neither he, xavier nor normal:STD");
+        "initial parameters xavir: there is no such file, and it is neither he, xavier, lecun, orthogonal, normal:STD nor uniform:A");
     char *const nothing = path_of("nothing.safetensors");
     assert_not_made(sizes, 2, nothing, CLM_ERROR_IO, nothing);
     free(nothing);
@@ -879,6 +947,8 @@ int main(void)
     TCase *const cases = tcase_create("model");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, deviations_of_initial_weights);
+    tcase_add_test(cases, uniform_weights);
+    tcase_add_test(cases, orthogonal_weights);
     tcase_add_test(cases, seed_and_layer_decide);
     tcase_add_test(cases, seed_means_the_same_weights_as_ever);
     tcase_add_test(cases, deviation_zero_and_largest);

@@ -95,6 +95,10 @@ static const struct {
     {"train", "resize", "1x8192", NULL},
     {"train", "init", "normal:0", NULL},
     {"train", "init", "normal:1e-3", NULL},
+    {"train", "init", "uniform:0.1", NULL},
+    {"train", "activation", "leaky-relu", NULL},
+    {"gradcheck", "activation", "mish", NULL},
+    {"bench", "activation", "gelu", NULL},
     {"train", "init", "normality.safetensors", NULL},
     {"train", "augment", "flip", NULL},
     {"train", "augment", "noise=1e-300,shift=1", NULL},
@@ -201,10 +205,14 @@ static const struct {
     {"train", "resize", "32x32x3", "a width and a height"},
     {"train", "resize", "8193x1", "each number of it may be at most 8192"},
     {"train", "init", "", "its value is empty"},
-    {"train", "init", "normal:", "the deviation"},
-    {"train", "init", "normal:-1", "the deviation"},
-    {"train", "init", "normal:inf", "the deviation"},
-    {"train", "init", "normal:1e31", "a number from 0 to 1e+30"},
+    {"train", "init", "normal:", "the number after normal: has to be from 0 to 1e+30"},
+    {"train", "init", "normal:-1", "the number after normal: has to be from 0 to 1e+30"},
+    {"train", "init", "normal:inf", "the number after normal: has to be from 0 to 1e+30"},
+    {"train", "init", "normal:1e31", "as in normal:0.01"},
+    {"train", "init", "uniform:", "the number after uniform: has to be from 0 to 1e+30"},
+    {"train", "init", "uniform:-1", "as in uniform:0.01"},
+    {"train", "activation", "rleu", "relu, leaky-relu, elu, tanh, sigmoid, gelu, silu or mish"},
+    {"train", "activation", "none", "relu, leaky-relu"},
     {"train", "augment", "", "augment: there is no word between commas"},
     {"train", "augment", "flip,", "there is no word between commas"},
     {"train", "augment", "flop", "did you mean flip?"},
@@ -420,7 +428,7 @@ START_TEST(choices_in_little_room)
                 ck_assert_str_eq(names[n], all[n]);
         }
     }
-    ck_assert_uint_eq(lists, 11);
+    ck_assert_uint_eq(lists, 12);
 }
 END_TEST
 

@@ -153,8 +153,11 @@ cleanup:
 static clm_status bench_write_parameters(struct bench_net *bench, const struct clm_bench_options *options,
                                          struct clm_error *error)
 {
-    const struct clm_model_options model_options = {
-        .sizes = options->sizes, .size_count = options->size_count, .seed = 1, .is_bytes = true};
+    const struct clm_model_options model_options = {.sizes = options->sizes,
+                                                    .size_count = options->size_count,
+                                                    .activation = options->activation,
+                                                    .seed = 1,
+                                                    .is_bytes = true};
     struct clm_model *model = NULL;
     clm_status status = clm_model_create(&model_options, &model, error);
     if (status == CLM_OK)
@@ -292,16 +295,18 @@ static clm_status bench_check_sizes(const struct clm_bench_options *options, str
 static clm_status bench_describe(struct clm_backend *be, const struct clm_bench_options *options,
                                  struct bench_net *out, struct clm_error *error)
 {
-    const clm_status status = bench_check_sizes(options, error);
+    enum activation activation;
+    clm_status status = bench_check_sizes(options, error);
     *out = (struct bench_net){.be = be,
                               .batch = options->batch,
                               .step = step_of(RULE_SGD, LEARNING_RATE, options->momentum, 0),
                               .stop = options->stop};
+    if (status == CLM_OK)
+        status = activation_choose(options->activation, &activation, error);
     if (status != CLM_OK)
         return status;
     out->rows = rows_of(options);
-    return architecture_create(options->sizes, options->size_count, ACTIVATION_RELU, &out->architecture,
-                               error);
+    return architecture_create(options->sizes, options->size_count, activation, &out->architecture, error);
 }
 
 clm_status clm_bench_check(struct clm_backend *be, const struct clm_bench_options *options,

@@ -263,6 +263,7 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
     const struct clm_gradcheck_options *const options = g->options;
     const struct clm_model_options model = {.sizes = options->sizes,
                                             .size_count = options->size_count,
+                                            .activation = options->activation,
                                             .init = options->init,
                                             .seed = options->seed,
                                             .is_bytes =

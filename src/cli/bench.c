@@ -189,6 +189,7 @@ static json_t *describe_measurement(const struct bench_subject *subject,
         return NULL;
     json_object_put(row, "provider", json_text(clm_backend_provider(subject->backend)));
     json_object_put(row, "layers", json_sizes(options->sizes, options->size_count));
+    json_object_put(row, "activation", json_text(options->activation));
     json_object_put(row, "batch", json_integer((json_int_t)options->batch));
     for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
         json_object_put(row, figures[f].key, json_number(figures[f].value));
@@ -413,8 +414,8 @@ static clm_status bench_measure(struct bench_run *run, struct invocation *in, st
 /* Options that only a measurement has use for. */
 static void refuse_measuring(const struct clm_settings *settings)
 {
-    static const char *const names[] = {"layers",  "batch",   "momentum", "seconds",
-                                        "profile", "backend", "device",   "gemm"};
+    static const char *const names[] = {"layers",  "activation", "batch",  "momentum", "seconds",
+                                        "profile", "backend",    "device", "gemm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (clm_settings_is_set(settings, names[i]))
             wrong_usage("bench", "--%s: it is for a measurement, and --merge measures nothing", names[i]);

@@ -15,8 +15,9 @@ struct bench_system {
 };
 
 struct table_net {
-    char text[256]; /* "784-512-256-10, momentum 0.9" */
+    char text[256]; /* "784-512-256-10, gelu, momentum 0.9"; relu is not named */
     json_t *layers;
+    const char *activation; /* of a row's object */
     double momentum;
 };
 

@@ -335,7 +335,8 @@ clm_status bench_plan_make(struct invocation *in, struct bench_plan *out, struct
     const struct clm_settings *const settings = in->settings;
     *out = (struct bench_plan){.batches = plan_batches(in),
                                .machine = machine_describe(),
-                               .options = {.momentum = clm_settings_number(settings, "momentum"),
+                               .options = {.activation = clm_settings_text(settings, "activation"),
+                                           .momentum = clm_settings_number(settings, "momentum"),
                                            .seconds = clm_settings_number(settings, "seconds"),
                                            .wants_profile = clm_settings_count(settings, "profile")}};
     clm_status status = plan_nets(out, in, error);

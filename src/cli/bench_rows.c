@@ -92,9 +92,9 @@ static clm_status bench_take_range(struct bench_row *row, struct clm_error *erro
 static clm_status bench_take_row(struct bench_row *row, struct clm_error *error)
 {
     static const char *const needed[] = {"system", "backend", "provider", "device"},
-                             *const known[] = {"host",    "platform", "driver",  "gemm",
-                                               "version", "address",  "opencl",  "processor",
-                                               "os",      "openblas", "clblast", "date"};
+                             *const known[] = {"host",    "platform", "driver",    "gemm", "version",
+                                               "address", "opencl",   "processor", "os",   "openblas",
+                                               "clblast", "date",     "activation"};
     const json_t *const json = row->json, *const batch = json_object_get(json, "batch");
     double momentum;
     clm_status status = CLM_OK;
@@ -163,13 +163,22 @@ clm_status bench_table_add_system(struct bench_table *table, json_t *about, stru
     return find_system(table, about, &system, error);
 }
 
+/* Rows of versions that measured nothing else do not say that it is ReLU. */
+static const char *activation_of_row(const json_t *json)
+{
+    const char *const name = json_string_value(json_object_get(json, "activation"));
+    return name ? name : "relu";
+}
+
 static clm_status find_net(struct bench_table *table, const json_t *json, size_t *out,
                            struct clm_error *error)
 {
     json_t *const layers = json_object_get(json, "layers");
+    const char *const activation = activation_of_row(json);
     const double momentum = json_number_value(json_object_get(json, "momentum"));
     for (*out = 0; *out < table->net_count; ++*out)
-        if (json_equal(table->nets[*out].layers, layers) && table->nets[*out].momentum == momentum)
+        if (json_equal(table->nets[*out].layers, layers) && table->nets[*out].momentum == momentum &&
+            !strcmp(table->nets[*out].activation, activation))
             return CLM_OK;
     if (table->net_count == KINDS_MOST)
         return fail(error, CLM_ERROR_FORMAT, "there are more than %d nets; show fewer at once", KINDS_MOST);
@@ -178,7 +187,8 @@ static clm_status find_net(struct bench_table *table, const json_t *json, size_t
         return fail_rows(error);
     table->nets = more;
     table->net_count++;
-    more[*out] = (struct table_net){.layers = json_incref(layers), .momentum = momentum};
+    more[*out] =
+        (struct table_net){.layers = json_incref(layers), .activation = activation, .momentum = momentum};
     return CLM_OK;
 }
 
@@ -272,7 +282,9 @@ static void name_net(struct table_net *net)
                                  i ? "-" : "", json_integer_value(json_array_get(net->layers, i)));
     if (used + 48 >= sizeof net->text)
         used += (size_t)snprintf(net->text + used, sizeof net->text - used, "-...");
-    snprintf(net->text + used, sizeof net->text - used, ", momentum %g", net->momentum);
+    const bool is_relu = !strcmp(net->activation, "relu");
+    snprintf(net->text + used, sizeof net->text - used, "%s%.16s, momentum %g", is_relu ? "" : ", ",
+             is_relu ? "" : printable(net->activation).text, net->momentum);
 }
 
 void bench_table_name(struct bench_table *table)

@@ -134,10 +134,10 @@ static void print_markdown_legend(FILE *out, const struct bench_table *table)
 /* ---- CSV: the keys of JSON ---- */
 
 static const char *const csv_columns[] = {
-    "system", "host",    "backend",       "provider", "device",       "platform", "driver",
-    "opencl", "address", "gemm",          "layers",   "batch",        "momentum", "ms_per_step",
-    "ms_p10", "ms_p90",  "samples_per_s", "gflops",   "first_step_s", "tuning_s", "processor",
-    "cores",  "os",      "version",       "openblas", "clblast",      "date",     "load"};
+    "system",  "host",          "backend", "provider",     "device",   "platform",  "driver",      "opencl",
+    "address", "gemm",          "layers",  "activation",   "batch",    "momentum",  "ms_per_step", "ms_p10",
+    "ms_p90",  "samples_per_s", "gflops",  "first_step_s", "tuning_s", "processor", "cores",       "os",
+    "version", "openblas",      "clblast", "date",         "load"};
 #define CSV_COLUMNS (sizeof csv_columns / sizeof *csv_columns)
 
 /* Quotes a text if it has a sign of CSV; a quote in it is doubled. */

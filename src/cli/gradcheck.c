@@ -28,6 +28,7 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
         .batch = clm_settings_count(settings, "batch"),
         .samples = clm_settings_count(settings, "samples"),
         .l2 = clm_settings_number(settings, "l2"),
+        .activation = clm_settings_text(settings, "activation"),
         .init = clm_settings_text(settings, "init"),
         .seed = clm_settings_count(settings, "seed"),
         .data = data,
@@ -67,4 +68,4 @@ static clm_status run_gradcheck(struct invocation *in, struct clm_error *error)
 
 const struct command command_gradcheck = {
     "gradcheck", "analytic against numerical gradients, layer by layer", run_gradcheck,
-    "Compares the reference's analytic gradients with central differences in double precision, and the device's gradients with the reference's. Without --data, inputs are 20 random features of 5 classes. Parameters whose difference crosses a ReLU's kink are left out and counted."};
+    "Compares the reference's analytic gradients with central differences in double precision, and the device's gradients with the reference's. Without --data, inputs are 20 random features of 5 classes. Parameters whose difference crosses the kink of relu or leaky-relu are left out and counted."};

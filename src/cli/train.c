@@ -48,8 +48,10 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
         printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
     for (size_t l = 0; l < clm_model_depth(model); l++)
         parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
-    printf(", %zu parameters\nbackend   %s on %s\n", parameters, clm_backend_name(backend),
-           printable(clm_backend_device(backend)).text);
+    printf(", %zu parameters", parameters);
+    if (clm_model_depth(model) > 1)
+        printf(", %s", clm_settings_text(settings, "activation"));
+    printf("\nbackend   %s on %s\n", clm_backend_name(backend), printable(clm_backend_device(backend)).text);
 }
 
 /* Prints how the inputs are standardised; nothing if they are not. */
@@ -247,7 +249,11 @@ static void print_warning(void *user, const struct clm_warning *warning)
 
 static bool is_scheme(const char *init)
 {
-    return !strcmp(init, "he") || !strcmp(init, "xavier") || !strncmp(init, "normal:", 7);
+    static const char *const schemes[] = {"he", "xavier", "lecun", "orthogonal"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (!strcmp(init, schemes[i]))
+            return true;
+    return !strncmp(init, "normal:", 7) || !strncmp(init, "uniform:", 8);
 }
 
 /* Sets the hidden widths to those of a model. */
@@ -269,8 +275,29 @@ static clm_status take_widths(struct clm_settings *settings, const struct clm_mo
     return status;
 }
 
-/* Loads the model that --init names, a file or a run, and takes its widths unless --hidden says others. *out
- * is NULL if training begins anew, or if the file does not say what the net does with its inputs. */
+/* Sets the activation to a model's, if that has one and the model's file says it. */
+static clm_status take_activation(struct clm_settings *settings, const struct clm_model *model,
+                                  const char *init, struct clm_error *error)
+{
+    const char *const its = clm_model_activation(model, 0);
+    if (!its || clm_model_depth(model) == 1)
+        return CLM_OK;
+    for (size_t l = 1; l + 1 < clm_model_depth(model); l++)
+        if (strcmp(clm_model_activation(model, l), its) != 0)
+            return fail(
+                error, CLM_ERROR_ARGUMENT,
+                "--init: %s has %s after its first layer and %s after layer %zu, but train makes nets with one activation; go on from another run",
+                printable(init).text, its, clm_model_activation(model, l), l);
+    if (clm_settings_is_set(settings, "activation") &&
+        strcmp(clm_settings_text(settings, "activation"), its) != 0)
+        return fail(error, CLM_ERROR_ARGUMENT,
+                    "--activation %s: the net of --init %s has %s; leave --activation out to go on from it",
+                    clm_settings_text(settings, "activation"), printable(init).text, its);
+    return clm_settings_set(settings, "activation", its, error);
+}
+
+/* Loads the model that --init names, a file or a run, and takes its activation, and its widths unless
+ * --hidden says others. *out is NULL if training begins anew, or if the file does not say what the net does with its inputs. */
 static clm_status load_init(struct clm_settings *settings, struct clm_model **out, struct clm_error *error)
 {
     const char *const init = clm_settings_text(settings, "init");
@@ -289,7 +316,8 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     status = clm_model_load(path, out, error);
     if (status != CLM_OK)
         return status;
-    if (strcmp(init, path))
+    status = take_activation(settings, *out, init, error);
+    if (status == CLM_OK && strcmp(init, path))
         status = clm_settings_set(settings, "init", path, error);
     if (status == CLM_OK && !clm_settings_is_set(settings, "hidden"))
         status = take_widths(settings, *out, error);
@@ -348,6 +376,7 @@ static clm_status create_model(const struct clm_settings *settings, const struct
     const struct sizes layers = layer_widths(clm_data_features(data), settings, clm_data_classes(data));
     const struct clm_model_options options = {.sizes = layers.values,
                                               .size_count = layers.count,
+                                              .activation = clm_settings_text(settings, "activation"),
                                               .init = clm_settings_text(settings, "init"),
                                               .seed = clm_settings_count(settings, "seed"),
                                               .is_bytes = clm_data_is_bytes(data)};
@@ -426,7 +455,7 @@ const struct command command_train = {
     "train",
     "train a net, print a table of epochs, write a run directory",
     run_train,
-    "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C, SIGTERM or SIGHUP ends training after the running epoch, and the run is tested and written; before the end of the first epoch it ends training at once, and nothing is kept. A second Ctrl-C or SIGTERM ends the program.\n\nExamples:\n"
+    "Trains a net of linear layers with ReLU or another activation between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C, SIGTERM or SIGHUP ends training after the running epoch, and the run is tested and written; before the end of the first epoch it ends training at once, and nothing is kept. A second Ctrl-C or SIGTERM ends the program.\n\nExamples:\n"
     "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
     "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run",
     {{"data", "fashion-mnist"}}};

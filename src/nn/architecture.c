@@ -173,19 +173,44 @@ char *architecture_text(const struct architecture *net)
     return NULL;
 }
 
+/* ACTIVATION_COUNT if there is none of that name. */
+static enum activation activation_named(const char *name)
+{
+    int act = 0;
+    while (act < ACTIVATION_COUNT && strcmp(activations[act].name, name) != 0)
+        act++;
+    return (enum activation)act;
+}
+
+static const char *list_activations(char list[LIST_SIZE])
+{
+    size_t used = 0;
+    for (int act = 0; act < ACTIVATION_COUNT && used < LIST_SIZE; act++)
+        used +=
+            (size_t)snprintf(list + used, LIST_SIZE - used, "%s%s", act ? ", " : "", activations[act].name);
+    return list;
+}
+
 clm_status activation_parse(const char *name, enum activation *out, struct clm_error *error)
 {
-    char known[LIST_SIZE] = "", shown[SHOWN_SIZE];
-    for (int a = 0; a < ACTIVATION_COUNT; a++) {
-        const size_t used = strlen(known);
-        *out = (enum activation)a;
-        if (!strcmp(activations[a].name, name))
-            return CLM_OK;
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", activations[a].name);
-    }
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "its activation is %s; this version knows %s: use the version that wrote it",
-                    text_show(shown, sizeof shown, name, strlen(name)), known);
+    char known[LIST_SIZE], shown[SHOWN_SIZE];
+    *out = activation_named(name);
+    return *out < ACTIVATION_COUNT
+               ? CLM_OK
+               : clm_fail(error, CLM_ERROR_FORMAT,
+                          "its activation is %s; this version knows %s: use the version that wrote it",
+                          text_show(shown, sizeof shown, name, strlen(name)), list_activations(known));
+}
+
+clm_status activation_choose(const char *name, enum activation *out, struct clm_error *error)
+{
+    char known[LIST_SIZE], shown[SHOWN_SIZE];
+    *out = name ? activation_named(name) : ACTIVATION_RELU;
+    return *out < ACTIVATION_COUNT ? CLM_OK
+                                   : clm_fail_setting(error, CLM_ERROR_ARGUMENT, "activation",
+                                                      "there is no activation %s; name one of %s",
+                                                      text_show(shown, sizeof shown, name, strlen(name)),
+                                                      list_activations(known));
 }
 
 /* `problem` is jansson's: "Object item not found: inputs", "1 object item(s) left unpacked: norm". */

@@ -56,6 +56,8 @@ CLM_MUST_CHECK clm_status architecture_parse(const char *text, struct architectu
                                              struct clm_error *error);
 /* The activation of that name; the sentence of a failure lists the names that this version knows. */
 CLM_MUST_CHECK clm_status activation_parse(const char *name, enum activation *out, struct clm_error *error);
+/* The same for a caller's own choice: NULL is ReLU, and a failure is CLM_ERROR_ARGUMENT. */
+CLM_MUST_CHECK clm_status activation_choose(const char *name, enum activation *out, struct clm_error *error);
 
 /* ---- parameters ---- */
 

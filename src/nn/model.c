@@ -118,6 +118,7 @@ static clm_status make(const struct clm_model_options *options, const struct arc
         (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
     (*out)->seed = options->seed;
+    (*out)->is_activation_known = true;
     (*out)->lowest = (*out)->highest = NAN;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
@@ -127,10 +128,12 @@ static clm_status make(const struct clm_model_options *options, const struct arc
 clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
                             struct clm_error *error)
 {
-    struct architecture architecture;
+    struct architecture architecture = {0};
+    enum activation activation;
     *out = NULL;
-    clm_status status =
-        architecture_create(options->sizes, options->size_count, ACTIVATION_RELU, &architecture, error);
+    clm_status status = activation_choose(options->activation, &activation, error);
+    if (status == CLM_OK)
+        status = architecture_create(options->sizes, options->size_count, activation, &architecture, error);
     if (status == CLM_OK)
         status = make(options, &architecture, out, error);
     architecture_free(&architecture);
@@ -482,6 +485,7 @@ static clm_status model_read(const struct safetensors *file, const char *path, s
         (status = parameters_take(*out, file, path, error)) ||
         (status = read_normalisation(*out, file, path, error)))
         goto cleanup;
+    (*out)->is_activation_known = metadata_of(file, "architecture") || metadata_of(file, "activation");
     (*out)->seed = seed ? strtoull(seed, NULL, 10) : 0;
     status = read_class_names(*out, file->metadata, error);
     if (status == CLM_OK)
@@ -521,6 +525,11 @@ size_t clm_model_depth(const struct clm_model *model)
 size_t clm_model_width(const struct clm_model *model, size_t index)
 {
     return architecture_width(&model->architecture, index);
+}
+
+const char *clm_model_activation(const struct clm_model *model, size_t layer)
+{
+    return model->is_activation_known ? activations[model->architecture.layers[layer].activation].name : NULL;
 }
 
 const struct clm_inputs *clm_model_inputs(const struct clm_model *model)

@@ -7,6 +7,7 @@
 
 struct clm_model {
     struct architecture architecture;
+    bool is_activation_known; /* if not, the file said nothing, and the architecture has ReLU */
     /* All tensors of a model file, and their values: the parameters in the order of architecture_parameter,
      * then mean and scale */
     size_t tensor_count, parameter_count;

@@ -85,47 +85,136 @@ clm_status parameters_take(struct clm_model *model, const struct safetensors *fi
 
 /* ---- initial parameters ---- */
 
-enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
+enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_LECUN, SCHEME_ORTHOGONAL, SCHEME_NORMAL, SCHEME_UNIFORM };
+
+/* How to draw, and the number of normal:STD or uniform:A. */
+struct drawing {
+    enum scheme scheme;
+    double size;
+};
 
 /* The deviation of a layer's weights.
  *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; 1 / I for the last layer
- *   xavier  Glorot, Bengio (2010): 2 / (I + O), between what forward and backward pass would have */
-static double deviation_of(const struct layer_spec *layer, bool is_last, enum scheme scheme, double normal)
+ *   xavier  Glorot, Bengio (2010): 2 / (I + O), between what forward and backward pass would have
+ *   lecun   LeCun, Bottou, Orr, Müller (1998): 1 / I keeps the variance of outputs without an activation */
+static double deviation_of(const struct layer_spec *layer, bool is_last, const struct drawing *drawing)
 {
     const double I = (double)layer->inputs, O = (double)layer->outputs;
-    switch (scheme) {
+    switch (drawing->scheme) {
     case SCHEME_HE:
         return sqrt((is_last ? 1 : 2) / I);
     case SCHEME_XAVIER:
         return sqrt(2 / (I + O));
-    case SCHEME_NORMAL:
-        break;
+    case SCHEME_LECUN:
+        return sqrt(1 / I);
+    default:
+        return drawing->size;
     }
-    return normal;
 }
 
-static void initialise_draw(struct clm_model *model, enum scheme scheme, double normal)
+/* Makes `count` vectors of `length` numbers, one after the other, orthonormal (modified Gram-Schmidt). Each
+ * keeps the sign of its part that is orthogonal to those before, so that from normal numbers all rotations
+ * are equally likely (Mezzadri, 2007). */
+static void orthonormalise(double *vectors, size_t count, size_t length)
 {
-    const struct architecture *const net = &model->architecture;
-    for (size_t p = 0; p < model->parameter_count; p++) {
-        const struct parameter_spec *const spec = &model->specs[p];
-        const size_t l = spec->layer;
-        struct philox random = philox_start(model->seed, RANDOM_INIT, (uint32_t)l);
-        const double deviation = deviation_of(&net->layers[l], l + 1 == net->depth, scheme, normal);
-        for (size_t i = 0; i < parameter_elements(spec); i++)
-            model->values[p][i] = spec->is_weight ? (float)(deviation * philox_normal(&random)) : 0;
+    for (size_t v = 0; v < count; v++) {
+        double *const vector = vectors + v * length, square = 0;
+        for (size_t i = 0; i < length; i++)
+            square += vector[i] * vector[i];
+        const double scale = square > 0 ? 1 / sqrt(square) : 0;
+        for (size_t i = 0; i < length; i++)
+            vector[i] *= scale;
+        for (size_t w = v + 1; w < count; w++) {
+            double *const later = vectors + w * length, share = 0;
+            for (size_t i = 0; i < length; i++)
+                share += vector[i] * later[i];
+            for (size_t i = 0; i < length; i++)
+                later[i] -= share * vector[i];
+        }
     }
 }
 
-static clm_status read_deviation(const char *text, double *deviation, struct clm_error *error)
+/* Saxe, McClelland, Ganguli (2014). The rows of W, or its columns if they are fewer, are orthogonal and have
+ * the length sqrt(2) before a ReLU or leaky ReLU, which halves the square, and 1 elsewhere. */
+static clm_status draw_orthogonal(const struct layer_spec *layer, struct philox *random, float *W,
+                                  struct clm_error *error)
+{
+    const size_t O = layer->outputs, I = layer->inputs, elements = O * I;
+    const bool are_rows = O <= I,
+               is_halved = layer->activation == ACTIVATION_RELU || layer->activation == ACTIVATION_LEAKY;
+    double *const vectors = malloc(elements * sizeof *vectors);
+    if (!vectors)
+        return clm_fail_host_memory(error, "orthogonal weights", elements * sizeof *vectors);
+    for (size_t o = 0; o < O; o++)
+        for (size_t i = 0; i < I; i++)
+            vectors[are_rows ? o * I + i : i * O + o] = philox_normal(random);
+    orthonormalise(vectors, are_rows ? O : I, are_rows ? I : O);
+    for (size_t o = 0; o < O; o++)
+        for (size_t i = 0; i < I; i++)
+            W[o * I + i] = (float)((is_halved ? sqrt(2) : 1) * vectors[are_rows ? o * I + i : i * O + o]);
+    free(vectors);
+    return CLM_OK;
+}
+
+static clm_status draw_weights(const struct architecture *net, size_t l, const struct drawing *drawing,
+                               struct philox *random, float *W, struct clm_error *error)
+{
+    const struct layer_spec *const layer = &net->layers[l];
+    const double deviation = deviation_of(layer, l + 1 == net->depth, drawing);
+    if (drawing->scheme == SCHEME_ORTHOGONAL)
+        return draw_orthogonal(layer, random, W, error);
+    for (size_t i = 0; i < layer->outputs * layer->inputs; i++)
+        W[i] = (float)(deviation * (drawing->scheme == SCHEME_UNIFORM ? 2 * philox_uniform(random) - 1
+                                                                      : philox_normal(random)));
+    return CLM_OK;
+}
+
+static clm_status initialise_draw(struct clm_model *model, const struct drawing *drawing,
+                                  struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++) {
+        const struct parameter_spec *const spec = &model->specs[p];
+        const uint32_t l = (uint32_t)spec->layer;
+        struct philox random = philox_start(model->seed, RANDOM_INIT, l);
+        if (spec->is_weight)
+            status = draw_weights(&model->architecture, l, drawing, &random, model->values[p], error);
+        else
+            memset(model->values[p], 0, parameter_elements(spec) * sizeof *model->values[p]);
+    }
+    return status;
+}
+
+/* The names of schemes. One that ends with a colon has a number after it. */
+static const char *const scheme_names[] = {
+    [SCHEME_HE] = "he",          [SCHEME_XAVIER] = "xavier",
+    [SCHEME_LECUN] = "lecun",    [SCHEME_ORTHOGONAL] = "orthogonal",
+    [SCHEME_NORMAL] = "normal:", [SCHEME_UNIFORM] = "uniform:",
+};
+#define SCHEME_COUNT (sizeof scheme_names / sizeof *scheme_names)
+
+/* *number is the text after the name, empty if the scheme has none. False if `init` is no scheme. */
+static bool find_scheme(const char *init, enum scheme *scheme, const char **number)
+{
+    for (size_t s = 0; s < SCHEME_COUNT; s++) {
+        const size_t length = strlen(scheme_names[s]);
+        *scheme = (enum scheme)s;
+        *number = init + length;
+        if (!strncmp(init, scheme_names[s], length) && (init[length - 1] == ':' || !init[length]))
+            return true;
+    }
+    return false;
+}
+
+static clm_status read_size(const char *init, const char *text, double *size, struct clm_error *error)
 {
     char *end;
-    *deviation = strtod(text, &end);
-    if (end == text || *end || !(*deviation >= 0 && *deviation <= SETTING_DEVIATION_MOST))
+    *size = strtod(text, &end);
+    if (end == text || *end || !(*size >= 0 && *size <= SETTING_DEVIATION_MOST))
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "init",
-            "initial parameters normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01",
-            text, SETTING_DEVIATION_MOST);
+            "initial parameters %.50s: the number has to be from 0 to %g, as in normal:0.01 and uniform:0.01",
+            init, SETTING_DEVIATION_MOST);
     return CLM_OK;
 }
 
@@ -136,7 +225,7 @@ static clm_status initialise_read_file(struct clm_model *model, const char *path
     if (access(path, F_OK) && errno == ENOENT)
         return clm_fail_setting(
             error, CLM_ERROR_IO, "init",
-            "initial parameters %s: there is no such file, and it is neither he, xavier nor normal:STD",
+            "initial parameters %s: there is no such file, and it is neither he, xavier, lecun, orthogonal, normal:STD nor uniform:A",
             path);
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
@@ -150,15 +239,12 @@ static clm_status initialise_read_file(struct clm_model *model, const char *path
 
 clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error)
 {
-    double normal = 0;
+    struct drawing drawing = {SCHEME_HE, 0};
+    const char *number = "";
     clm_status status = CLM_OK;
-    if (!init || !strcmp(init, "he"))
-        initialise_draw(model, SCHEME_HE, 0);
-    else if (!strcmp(init, "xavier"))
-        initialise_draw(model, SCHEME_XAVIER, 0);
-    else if (strncmp(init, "normal:", 7))
-        status = initialise_read_file(model, init, error);
-    else if ((status = read_deviation(init + 7, &normal, error)) == CLM_OK)
-        initialise_draw(model, SCHEME_NORMAL, normal);
-    return status;
+    if (init && !find_scheme(init, &drawing.scheme, &number))
+        return initialise_read_file(model, init, error);
+    if (drawing.scheme == SCHEME_NORMAL || drawing.scheme == SCHEME_UNIFORM)
+        status = read_size(init, number, &drawing.size, error);
+    return status ? status : initialise_draw(model, &drawing, error);
 }

@@ -16,9 +16,10 @@ CLM_MUST_CHECK clm_status parameter_take(const struct parameter_spec *spec, cons
 CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct safetensors *file,
                                           const char *path, struct clm_error *error);
 
-/* Fills weights and biases by `init`: "he" (or NULL), "xavier", "normal:STD", or the path of a safetensors
- * file with parameters of the model's shapes. Random weights are normal, biases zero; each layer draws from a
- * stream of its own, so that its weights depend on seed and layer alone. */
+/* Fills weights and biases by `init`: "he" (or NULL), "xavier", "lecun", "orthogonal", "normal:STD",
+ * "uniform:A", or the path of a safetensors file with parameters of the model's shapes. Random weights are
+ * normal, orthogonal or uniform from -A to A, biases zero; each layer draws from a stream of its own, so that
+ * its weights depend on seed and layer alone. */
 CLM_MUST_CHECK clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error);
 
 #endif

@@ -88,6 +88,15 @@ static size_t optimiser_names(const char **names, size_t most)
     return count;
 }
 
+static size_t activation_names(const char **names, size_t most)
+{
+    size_t count = 0;
+    for (int act = 0; act < ACTIVATION_COUNT && count < most; act++)
+        if (act != ACTIVATION_NONE) /* hidden layers without one would be one layer */
+            names[count++] = activations[act].name;
+    return count;
+}
+
 /* ---- how a row is written ---- */
 
 #define IS(text)         text, NULL  /* the default value */
@@ -126,6 +135,7 @@ static size_t optimiser_names(const char **names, size_t most)
 #define ON_DATA        (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT)
 #define ON_A_DEVICE    (TRAIN | EVAL | PREDICT | GRADCHECK | VERIFY | BENCH | TUNE)
 #define IN_MEMORY      (TRAIN | EVAL | PREDICT)
+#define ABOUT_SCHEMES  "he, xavier, lecun, orthogonal, normal:STD, uniform:A"
 #define ABOUT_BACKENDS "opencl, blas (OpenBLAS on all cores) or reference (plain loops, double precision)"
 
 /* ---- the rows ---- */
@@ -210,12 +220,15 @@ const struct setting_row setting_rows[] = {
 
 #define GROUP "Net"
     OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
-          "widths of the hidden layers, ReLU after each; none for a linear classifier"),
+          "widths of the hidden layers; none for a linear classifier"),
+    CHOICE_OF("activation", "NAME", TRAIN | GRADCHECK, IS("relu"), activation_names,
+              "what follows each hidden layer"),
     OTHER(
-        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS_BUT("he", "he; tables: xavier"),
-        "initial weights: he, xavier, normal:STD; or a run or safetensors file to go on from, whose widths and treatment of inputs are taken, too"),
+        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS_BUT("he", "he; tables, tanh and sigmoid: xavier"),
+        "initial weights: " ABOUT_SCHEMES
+        "; or a run or safetensors file to go on from, whose widths, activation and treatment of inputs are taken, too"),
     OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
-    OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), "he, xavier, normal:STD, or a safetensors file"),
+    OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), ABOUT_SCHEMES ", or a safetensors file"),
     NUMBER("l2", "LAMBDA", GRADCHECK, IS("0.01"), FROM(0),
            "the penalty is LAMBDA times the sum of squared weights"),
     COUNT("batch", "N", GRADCHECK, IS("11"), COUNT_FROM(1), "rows of the minibatch"),
@@ -270,6 +283,7 @@ const struct setting_row setting_rows[] = {
           "inputs, hidden layers, classes; give it again for another net"),
     OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
           "minibatches to measure, one after the other"),
+    CHOICE_OF("activation", "NAME", BENCH, IS("relu"), activation_names, "what follows each hidden layer"),
     NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
     NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
     FLAG("profile", BENCH,

@@ -214,12 +214,14 @@ static clm_status read_flag(const struct clm_setting *about, const char *text, s
 static clm_status read_init(const struct clm_setting *about, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
-    double deviation;
-    if (!strncmp(text, "normal:", 7) &&
-        !(read_double(text + 7, &deviation) && deviation >= 0 && deviation <= SETTING_DEVIATION_MOST))
-        return value_refuse(about, text, error,
-                            "the deviation has to be a number from 0 to %g, as in normal:0.01",
-                            SETTING_DEVIATION_MOST);
+    static const char *const measured[] = {"normal:", "uniform:"};
+    double size;
+    for (size_t i = 0; i < sizeof measured / sizeof *measured; i++)
+        if (!strncmp(text, measured[i], strlen(measured[i])) &&
+            !(read_double(text + strlen(measured[i]), &size) && size >= 0 && size <= SETTING_DEVIATION_MOST))
+            return value_refuse(about, text, error,
+                                "the number after %s has to be from 0 to %g, as in %s0.01", measured[i],
+                                SETTING_DEVIATION_MOST, measured[i]);
     return keep_text(about, text, out, error);
 }
 

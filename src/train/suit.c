@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SMALL_TABLE 10000   /* rows: a table with fewer learns better from small minibatches */
 #define ROWS_IN_ALL 1000000 /* that a table trains on, if that is 10 to 100 epochs */
@@ -42,6 +43,13 @@ static clm_status suit_table(struct clm_settings *settings, size_t rows, struct 
     return suit(settings, "standardize", "feature", error);
 }
 
+/* Whether large inputs have a slope of about 0: then He's weights, which are for ReLU, are too large. */
+static bool saturates(const struct clm_settings *settings)
+{
+    const char *const name = clm_settings_text(settings, "activation");
+    return name && (!strcmp(name, "tanh") || !strcmp(name, "sigmoid"));
+}
+
 clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                              struct clm_error *error)
 {
@@ -50,7 +58,8 @@ clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_dat
     if (!clm_data_is_bytes(data) && !clm_data_picture_size(data, NULL, NULL, NULL))
         return suit_table(settings, rows, error);
     if ((status =
-             suit_count(settings, "batch", size_min(rows, clm_settings_count(settings, "batch")), error)))
+             suit_count(settings, "batch", size_min(rows, clm_settings_count(settings, "batch")), error)) ||
+        (saturates(settings) && (status = suit(settings, "init", "xavier", error))))
         return status;
     return suit(settings, "standardize", "none", error);
 }
