@@ -96,7 +96,7 @@ static const struct {
      {-6.7585901746137732e-5, -0.093393114532320836, 0.059216755877394948, 0.88642437535772726,
       1.0693179342794897, 1.0000005176238728}},
 };
-_Static_assert(sizeof known / sizeof *known == ACTIVATION_COUNT - 1, "each activation but none");
+_Static_assert(COUNT_OF(known) == ACTIVATION_COUNT - 1, "each activation but none");
 
 /* The reference's functions err by a few units in the last place of double. A float's roundings are those of
  * the table; a slope that is computed from y also has y's error, times the bend. */
@@ -128,6 +128,7 @@ static const struct {
     {ACTIVATION_SIGMOID, {0, 1}, {0, 0}},     {ACTIVATION_GELU, {0, INFINITY}, {0, 1}},
     {ACTIVATION_SILU, {0, INFINITY}, {0, 1}}, {ACTIVATION_MISH, {0, INFINITY}, {0, 1}},
 };
+_Static_assert(COUNT_OF(limits) == COUNT_OF(known), "each activation but none");
 
 /* y has the limit, or is z (or 0.01 z) if that is infinite. Roundings of the table, and what is flushed. */
 static void expect_limit(enum activation act, double z, double limit, double slope_limit, double y,
@@ -340,9 +341,8 @@ START_TEST(unknown_activation_is_refused)
     ck_assert_int_eq(clm_model_create(&options, &model, &error), CLM_ERROR_ARGUMENT);
     ck_assert_ptr_null(model);
     ck_assert_str_eq(error.setting, "activation");
-    ck_assert_str_eq(
-        error.message,
-        "there is no activation rleu; name one of none, relu, leaky-relu, elu, tanh, sigmoid, gelu, silu, mish");
+    ck_assert_ptr_nonnull(
+        strstr(error.message, "there is no activation rleu; name one of none, relu, leaky-relu, "));
 }
 END_TEST
 

@@ -471,6 +471,8 @@ START_TEST(missing_metadata_and_normalisation)
     char *const path = file_of(whole, NULL, 0, NULL, NULL);
     ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
     ck_assert_uint_eq(clm_model_depth(model), 2);
+    ck_assert_ptr_null(clm_model_activation(model, 0)); /* the file does not say it: taken as ReLU */
+    ck_assert_int_eq(model->architecture.layers[0].activation, ACTIVATION_RELU);
     ck_assert_uint_eq(clm_model_width(model, 0), 3);
     ck_assert_uint_eq(clm_model_width(model, 1), 4);
     ck_assert_uint_eq(clm_model_width(model, 2), 2);
@@ -713,6 +715,7 @@ START_TEST(activations_of_the_architecture)
         char *const path = file_of(whole, NULL, 0, "architecture", text);
         ck_assert_done(clm_model_load(path, &model, &error));
         ck_assert_int_eq(model->architecture.layers[0].activation, a);
+        ck_assert_str_eq(clm_model_activation(model, 0), activations[a].name);
         ck_assert_int_eq(model->architecture.layers[1].activation, ACTIVATION_NONE);
         ck_assert_done(clm_model_save(model, path, &error));
         ck_assert_done(clm_model_load(path, &again, &error));

@@ -220,7 +220,7 @@ static clm_status read_init(const struct clm_setting *about, const char *text, s
         if (!strncmp(text, measured[i], strlen(measured[i])) &&
             !(read_double(text + strlen(measured[i]), &size) && size >= 0 && size <= SETTING_DEVIATION_MOST))
             return value_refuse(about, text, error,
-                                "the number after %s has to be from 0 to %g, as in %s0.01", measured[i],
+                                "what follows %s has to be a number from 0 to %g, as in %s0.01", measured[i],
                                 SETTING_DEVIATION_MOST, measured[i]);
     return keep_text(about, text, out, error);
 }

@@ -142,6 +142,10 @@ train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
 train --init normal:-1 a number from 0 to 1e.30
+train --init uniform:x a number from 0 to 1e.30
+train --activation swish relu, leaky-relu, elu, tanh, sigmoid, gelu, silu or mish
+gradcheck --activation none relu, leaky-relu
+bench --activation rleu relu, leaky-relu
 train --backend cuda reference, blas or opencl
 train --gemm mkl auto, native, clblast
 train --format png idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images
@@ -354,6 +358,47 @@ done
     head -c 2000000 /dev/zero >wrong
     fails '--config wrong: has 2000000 bytes' train --config wrong
 }
+# ---- activations ----
+
+# shellcheck disable=SC2086 # words
+{
+    succeeds $train --backend reference --activation gelu --out run-gelu
+    check 'the header names the activation' has_line out '16-13-7-4, 351 parameters, gelu$'
+    check 'run.json: activation' has_line run-gelu/run.json '"activation": "gelu"'
+    check 'run.json: initial weights' has_line run-gelu/run.json '"init": "he"'
+    trained=$(sed -n 's/^test  *loss \([0-9.]*\),.*/\1/p' out)
+    for backend in $backends; do
+        succeeds eval run-gelu --data data --backend "$backend"
+        evaluated=$(sed -n 's/^loss  *//p' out)
+        check "$backend: eval of gelu says $evaluated, train said $trained" \
+            awk "BEGIN { d = $evaluated - $trained; exit !(d * d <= 1e-9) }"
+    done
+    sed 's/gelu/silu/g' run-gelu/model.safetensors >silu.safetensors
+    succeeds eval silu.safetensors --data data --backend reference
+    check 'the same weights with another activation have another loss' lacks_line out "^loss  *$trained$"
+    sed 's/gelu/gelo/g' run-gelu/model.safetensors >gelo.safetensors
+    fails 'its activation is gelo; this version knows none, relu, ' eval gelo.safetensors --data data --backend reference
+    succeeds predict run-gelu --data data --backend reference --out gelu.csv
+    check 'predict: the rows' [ "$(wc -l <gelu.csv)" -eq 61 ]
+    succeeds train --data data --backend reference --init run-gelu --epochs 1
+    check '--init RUN: the activation of the run' has_line out '16-13-7-4, 351 parameters, gelu$'
+    succeeds train --data data --backend reference --init run-gelu --activation gelu --epochs 1 --quiet
+    fails '--activation tanh: the net of --init run-gelu has gelu; leave --activation out' \
+        train --data data --backend reference --init run-gelu --activation tanh
+    for activation in tanh sigmoid; do
+        succeeds $train --backend reference --activation $activation --epochs 1 --out "run-$activation"
+        check "$activation: Xavier's weights" has_line "run-$activation/run.json" '"init": "xavier"'
+    done
+    succeeds $train --backend reference --activation tanh --init he --epochs 1 --out run-he
+    check 'tanh: but He'"'"'s, if asked for' has_line run-he/run.json '"init": "he"'
+    for init in lecun orthogonal uniform:0.3; do
+        succeeds $train --backend reference --init $init --quiet
+    done
+    for backend in $backends; do
+        succeeds gradcheck --backend "$backend" --activation mish --init orthogonal
+    done
+}
+
 succeeds train --data train-only --backend reference --epochs 1 --hidden none
 check 'no test set: the training set is spoken of' has_line out '^train +loss'
 succeeds train --data train-only --backend reference --epochs 1 --test data --quiet
