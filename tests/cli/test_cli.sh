@@ -386,10 +386,10 @@ done
     fails '--activation tanh: the net of --init run-gelu has gelu; leave --activation out' \
         train --data data --backend reference --init run-gelu --activation tanh
     for activation in tanh sigmoid; do
-        succeeds $train --backend reference --activation $activation --epochs 1 --out "run-$activation"
+        succeeds $train --backend reference --activation $activation --out "run-$activation"
         check "$activation: Xavier's weights" has_line "run-$activation/run.json" '"init": "xavier"'
     done
-    succeeds $train --backend reference --activation tanh --init he --epochs 1 --out run-he
+    succeeds $train --backend reference --activation tanh --init he --out run-he
     check 'tanh: but He'"'"'s, if asked for' has_line run-he/run.json '"init": "he"'
     for init in lecun orthogonal uniform:0.3; do
         succeeds $train --backend reference --init $init --quiet
