@@ -242,8 +242,8 @@ START_TEST(identities)
 }
 END_TEST
 
-/* (act(z + h) - act(z - h)) / 2h is act'(z), to within h² |act'''| / 6 and the roundings of y over h. No third
- * derivative is above 2. The nearest number of the grid to 0 is more than h away. */
+/* (act(z + h) - act(z - h)) / 2h is act'(z), to within h² |act'''| / 6 and the roundings of y over h. No
+ * third derivative is above 2. The nearest number of the grid to 0 is more than h away. */
 START_TEST(slopes_are_differences)
 {
     const double h = 1e-5;

@@ -280,8 +280,8 @@ static void plan_contents(struct plan *plan, enum operation_name name)
         plan_fills(plan, name, &middles[i]);
 }
 
-/* The activations that are not the first of their kind: a few shapes, all contents, and odd values. Operations
- * that do several things at once use the same formulas. */
+/* The activations that are not the first of their kind: a few shapes, all contents, and odd values. The
+ * operations that do several things at once use the same formulas. */
 static void plan_other_activations(struct plan *plan, enum operation_name name)
 {
     static const struct plan_shape few[] = {{1, 7, 2}, {65, 63, 10}, {127, 65, 129}};

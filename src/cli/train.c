@@ -297,7 +297,8 @@ static clm_status take_activation(struct clm_settings *settings, const struct cl
 }
 
 /* Loads the model that --init names, a file or a run, and takes its activation, and its widths unless
- * --hidden says others. *out is NULL if training begins anew, or if the file does not say what the net does with its inputs. */
+ * --hidden says others. *out is NULL if training begins anew, or if the file does not say what the net does
+ * with its inputs. */
 static clm_status load_init(struct clm_settings *settings, struct clm_model **out, struct clm_error *error)
 {
     const char *const init = clm_settings_text(settings, "init");

@@ -26,7 +26,8 @@ size_t setting_index(unsigned command, const char *name);
 /* The upper limit of a count that has no other. */
 #define SETTING_MANY ((double)(SIZE_MAX / 2))
 
-/* The largest STD of normal:STD, and A of uniform:A. Box-Muller on 32 bits stays below 7, so that weights fit into a float. */
+/* The largest STD of normal:STD, and A of uniform:A. Box-Muller on 32 bits stays below 7, so that weights fit
+ * into a float. */
 #define SETTING_DEVIATION_MOST 1e30
 
 /* The limits of a number as words: "at least 1", "above 0", "1 to 8192"; or "". */

@@ -52,8 +52,8 @@ check 'each net and batch once' [ "$(grep -c '^reference  *plain loops ' out)" -
 check 'a heading for each net' [ "$(grep -Ec '^(8-4-3|6-3), momentum 0.9$' out)" -eq 2 ]
 check 'a table of 80 columns' lacks_line out '.{81}'
 check 'JSON: the same rows' [ "$(count_rows bench.json)" -eq 4 ]
-for key in system backend provider device layers activation batch momentum ms_per_step samples_per_s gflops ms_p10 ms_p90 \
-    platform driver opencl host processor cores os version openblas clblast date load; do
+for key in system backend provider device layers activation batch momentum ms_per_step samples_per_s gflops \
+    ms_p10 ms_p90 platform driver opencl host processor cores os version openblas clblast date load; do
     check "JSON key $key" [ "$(grep -c "\"$key\": " bench.json)" -eq 4 ]
 done
 check 'the date' has_line bench.json '"date": "20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z"'
@@ -137,7 +137,8 @@ rows later.json "$(row clmlp opencl card 8,3 32 7 6.9 7.1 '"host": "left"')"
 succeeds bench --merge a.json later.json
 check 'measured again: the last one counts' has_line out '^opencl +native +32 +7.000 '
 check 'measured again: that is said' has_line err 'note: 1 row was measured again by a later one'
-rows relu.json "$(row clmlp opencl card 8,3 32 1 0.9 1.1)" "$(row clmlp opencl card 8,3 32 1 0.9 1.1 '"activation": "relu"')" \
+rows relu.json "$(row clmlp opencl card 8,3 32 1 0.9 1.1)" \
+    "$(row clmlp opencl card 8,3 32 1 0.9 1.1 '"activation": "relu"')" \
     "$(row clmlp opencl card 8,3 32 2 1.9 2.1 '"activation": "gelu"')"
 succeeds bench --merge relu.json
 check 'rows without an activation are of relu' has_line err 'note: 1 row was measured again by a later one'
