@@ -24,8 +24,8 @@ enum gate_source {
  *              and the gate by as many roundings of the largest slope
  *   outputs    Y is from the first to the second
  *
- * prove/bounds counts the roundings. OpenCL 1.2 (full profile, section 7.4) allows exp 3 ulp, tanh 5 ulp, erfc
- * 16 ulp and a division 2.5 ulp. An ulp is at most 2 roundings.
+ * prove/bounds counts the roundings. OpenCL 1.2 (full profile, section 7.4) allows exp 3 ulp, tanh 5 ulp,
+ * erfc 16 ulp and a division 2.5 ulp. An ulp is at most 2 roundings.
  *
  * leaky-relu   z, or 0.01 z if z < 0: 0.01 and the product: 2.
  * elu          z, or exp(z) - 1 = 2 t / (1 - t) if z < 0, with t = tanh(z / 2). If t changes by a factor, the
@@ -44,10 +44,10 @@ enum gate_source {
  *              3; the sum 1: 37. The slope is 1.1289 at z = sqrt(2), the bend 2 p(0) = 0.7979 at 0.
  * mish         z T with T = tanh(log(1 + e)) = n / (n + 2), n = e (e + 2), e = exp(z). If e changes by a
  *              small factor, T changes by at most that: 6; n 2, n + 2 1, the division 5, the product with z
- *              1: 15. The gate is T + z w with w = 4 e (1 + e) / (n + 2)². w changes by at most the square of a
- *              change of e: 12; e + 1, the product with e and that with z 3; (n + 2)² 7, the division 5: 27;
- *              the sum 1; z stops at 20, less than 1: 29. The slope is 1.0885 at z = 1.49, the bend 0.6442 at
- *              z = -0.09.
+ *              1: 15. The gate is T + z w with w = 4 e (1 + e) / (n + 2)². w changes by at most the square of
+ *              a change of e: 12; e + 1, the product with e and that with z 3; (n + 2)² 7, the division 5:
+ *              27; the sum 1; z stops at 20, less than 1: 29. The slope is 1.0885 at z = 1.49, the bend
+ *              0.6442 at z = -0.09.
  *
  *      enumerator        name    gate            slope  bend  roundings  outputs */
 #define ACTIVATIONS(ROW)                                                                                     \
