@@ -245,11 +245,19 @@ static void plan_odd_bare(struct plan *plan, enum operation_name name, struct va
     plan_odd(plan, name, &variant);
 }
 
-static void plan_odd_value(struct plan *plan, enum operation_name name, double odd)
+static bool has_saved_gate(const struct variant *v)
+{
+    return activations[v->act].gate == GATE_SAVED || activations[v->below].gate == GATE_SAVED;
+}
+
+/* Without `saved_gates`, leaves them out: a slow driver takes long to build their kernels. */
+static void plan_odd_value(struct plan *plan, enum operation_name name, double odd, bool saved_gates)
 {
     struct variant middles[WAYS_TO_ASK];
     const size_t count = middles_of(name, middles);
     for (size_t i = 0; i < count; i++) {
+        if (!saved_gates && has_saved_gate(&middles[i]))
+            continue;
         middles[i].odd = odd;
         if (isinf(odd))
             middles[i].l2 = 0;
@@ -370,9 +378,9 @@ void plan_standard(struct plan *plan)
         if (name != OPERATION_GATHER_AUGMENTED)
             plan_shapes(plan, (enum operation_name)name);
         plan_contents(plan, (enum operation_name)name);
-        plan_odd_value(plan, (enum operation_name)name, NAN);
-        plan_odd_value(plan, (enum operation_name)name, -INFINITY);
-        plan_odd_value(plan, (enum operation_name)name, INFINITY);
+        plan_odd_value(plan, (enum operation_name)name, NAN, true);
+        plan_odd_value(plan, (enum operation_name)name, -INFINITY, true);
+        plan_odd_value(plan, (enum operation_name)name, INFINITY, true);
         plan_million(plan, (enum operation_name)name);
     }
     plan_other_activations(plan, OPERATION_FORWARD);
@@ -391,7 +399,7 @@ void plan_quick(struct plan *plan)
         ragged.I = ragged.augmentation.width ? ragged.I : 127;
         plan_operation(plan, (enum operation_name)name, &middle);
         plan_operation(plan, (enum operation_name)name, &ragged);
-        plan_odd_value(plan, (enum operation_name)name, NAN);
+        plan_odd_value(plan, (enum operation_name)name, NAN, false);
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
