@@ -112,22 +112,35 @@ static double deviation_of(const struct layer_spec *layer, bool is_last, const s
     }
 }
 
+/* Eight sums at once, because one would wait for each addition. */
+static double product_of(const double *a, const double *b, size_t length)
+{
+    enum { SUMS = 8 };
+    double sums[SUMS] = {0}, all = 0;
+    size_t i = 0;
+    for (; i + SUMS <= length; i += SUMS)
+        for (size_t s = 0; s < SUMS; s++)
+            sums[s] += a[i + s] * b[i + s];
+    for (; i < length; i++)
+        all += a[i] * b[i];
+    for (size_t s = 0; s < SUMS; s++)
+        all += sums[s];
+    return all;
+}
+
 /* Makes `count` vectors of `length` numbers, one after the other, orthonormal (modified Gram-Schmidt). Each
  * keeps the sign of its part that is orthogonal to those before, so that from normal numbers all rotations
  * are equally likely (Mezzadri, 2007). */
 static void orthonormalise(double *vectors, size_t count, size_t length)
 {
     for (size_t v = 0; v < count; v++) {
-        double *const vector = vectors + v * length, square = 0;
-        for (size_t i = 0; i < length; i++)
-            square += vector[i] * vector[i];
-        const double scale = square > 0 ? 1 / sqrt(square) : 0;
+        double *const vector = vectors + v * length;
+        const double square = product_of(vector, vector, length), scale = square > 0 ? 1 / sqrt(square) : 0;
         for (size_t i = 0; i < length; i++)
             vector[i] *= scale;
         for (size_t w = v + 1; w < count; w++) {
-            double *const later = vectors + w * length, share = 0;
-            for (size_t i = 0; i < length; i++)
-                share += vector[i] * later[i];
+            double *const later = vectors + w * length;
+            const double share = product_of(vector, later, length);
             for (size_t i = 0; i < length; i++)
                 later[i] -= share * vector[i];
         }
