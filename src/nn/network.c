@@ -1,6 +1,7 @@
 #include "nn/network.h"
 
 #include "base/size.h"
+#include "prove/prove.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +95,21 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     return status;
 }
 
+/* The activations of all layers, for the caller to free; NULL if there is no memory. */
+static enum activation *activations_of(const struct architecture *architecture)
+{
+    enum activation *const acts = calloc(architecture->depth, sizeof *acts);
+    for (size_t l = 0; acts && l < architecture->depth; l++)
+        acts[l] = architecture->layers[l].activation;
+    return acts;
+}
+
 /* What the backend needs beside tensors: memory, and kernels. */
 static clm_status prepare_products(struct network *net, struct network_use use, struct clm_error *error)
 {
     size_t *const widths = architecture_widths(&net->architecture);
     const size_t depth = net->architecture.depth, count = depth + 1;
-    enum activation *const acts = calloc(depth, sizeof *acts);
-    for (size_t l = 0; acts && l < depth; l++)
-        acts[l] = net->architecture.layers[l].activation;
+    enum activation *const acts = activations_of(&net->architecture);
     const clm_status status = widths && acts
                                   ? backend_prepare(net->be, widths, count, acts,
                                                     use.is_trained ? use.rule : RULE_COUNT, net->batch, error)
@@ -115,13 +123,17 @@ clm_status network_tune(struct clm_backend *be, const struct architecture *archi
                         struct network_use use, struct tune_wish wish, struct clm_error *error)
 {
     size_t *const widths = architecture_widths(architecture);
+    enum activation *const acts = activations_of(architecture);
     wish.widths = widths;
     wish.width_count = architecture->depth + 1;
     wish.use = !use.is_trained ? LAYER_FORWARD : rules[use.rule].states ? LAYER_MOMENTUM : LAYER_STEP;
-    const clm_status status =
-        widths ? tune_network(be, &wish, error)
-               : clm_fail_host_memory(error, "a network", wish.width_count * sizeof *widths);
+    clm_status status = widths && acts
+                            ? tune_network(be, &wish, error)
+                            : clm_fail_host_memory(error, "a network", wish.width_count * sizeof *widths);
+    if (status == CLM_OK)
+        status = prove_activations(be, acts, architecture->depth, error);
     free(widths);
+    free(acts);
     return status;
 }
 

@@ -135,6 +135,28 @@ clm_status prove_device(struct clm_backend *be, struct clm_error *error)
     return status ? device_fail(be, &why, error) : CLM_OK;
 }
 
+static clm_status prove_activation(struct clm_backend *be, enum activation act, struct clm_error *error)
+{
+    const struct self_check checks[] = {{OPERATION_FORWARD, {.B = 65, .I = 3, .O = 17, .act = act}},
+                                        {OPERATION_BACKWARD_INPUT, {.B = 65, .I = 17, .O = 3, .below = act}}};
+    struct clm_error why = {0};
+    const clm_status status = self_check_all(be, checks, COUNT_OF(checks), &why);
+    return status ? device_fail(be, &why, error) : CLM_OK;
+}
+
+clm_status prove_activations(struct clm_backend *be, const enum activation *acts, size_t count,
+                             struct clm_error *error)
+{
+    bool is_proved[ACTIVATION_COUNT] = {[ACTIVATION_NONE] = true, [ACTIVATION_RELU] = true};
+    clm_status status = CLM_OK;
+    for (size_t l = 0; providers_count(be) && status == CLM_OK && l < count; l++)
+        if (!is_proved[acts[l]]) {
+            is_proved[acts[l]] = true;
+            status = prove_activation(be, acts[l], error);
+        }
+    return status;
+}
+
 /* ---- rows ---- */
 
 /* The first row gathered, or the first place in the order. */

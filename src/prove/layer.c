@@ -18,10 +18,12 @@ struct layer_trial {
 
 /* ---- what is tried ---- */
 
-/* Whether the use needs this variant. An update without penalty is left out: one with penalty does more. */
+/* Whether the use needs this variant. An update without penalty is left out: one with penalty does more. So
+ * are other activations than ReLU, for which sizes matter in the same way: see prove_activations. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
-    if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !variant_is_first_of_kind(v))
+    if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !variant_is_first_of_kind(v) ||
+        size_max(v->act, v->below) > ACTIVATION_RELU)
         return false;
     if (name == OPERATION_FORWARD)
         return true;

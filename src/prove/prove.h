@@ -28,4 +28,9 @@ CLM_MUST_CHECK clm_status prove_changes(struct clm_backend *be, struct clm_error
  * provider of all products, or on those for unassigned ones until one is right; wrong ones are dropped. */
 CLM_MUST_CHECK clm_status prove_device(struct clm_backend *be, struct clm_error *error);
 
+/* The activations of a net with `count` layers, and their gates, that prove_device and prove_layer do not
+ * try: those other than ReLU. */
+CLM_MUST_CHECK clm_status prove_activations(struct clm_backend *be, const enum activation *acts, size_t count,
+                                            struct clm_error *error);
+
 #endif

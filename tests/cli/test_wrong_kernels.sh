@@ -80,6 +80,8 @@ right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum) - target) \/ B/ \
 right_or_refused 'momentum after CLBlast' optimiser.cl 's/float m = ms\[at\]/float m = 0.5f * ms[at]/' --gemm clblast
 right_or_refused 'the gate at 0' activation.cl 's/of > (type)/of >= (type)/' --gemm clblast
 right_or_refused 'the gate at 0 in panels' activation.cl 's/of > (type)/of >= (type)/' --gemm native
+right_or_refused 'the slope of tanh' activation.cl 's/(1.0f - (of)) \* (1.0f + (of))/1.0f - (of)/' --activation tanh --init he
+right_or_refused 'the saved gate' activation.cl 's/WITHIN(type, z, FAR) \* NORMAL_AT(z)/NORMAL_AT(z)/' --activation gelu
 right_or_refused 'far inputs' gather.cl '0,/TO_FLOAT(LOAD(from + i))/s//(begin + i >= 64 ? 0.5f : 1.0f) * &/'
 right_or_refused 'right predictions' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += 1.0f) > 0)/'
 for command in 'train --hidden 8 --epochs 2 --batch 30' 'eval trained --split train' 'predict trained --split train'; do
