@@ -94,7 +94,8 @@ DEFINE_MISH(float16)
 #endif
 #ifdef GATE
 #define HAS_GATE             1
-#define THROUGH(type, d, of) ((d) * (of))
+/* The select changes no result. Without it ptxas takes 130 registers for the largest tiles, with it 122. */
+#define THROUGH(type, d, of) select((d) * (of), of, isnan(of))
 #endif
 
 /* act(z); saves the gate in *gate if the forward pass needs that. */

@@ -436,7 +436,7 @@ START_TEST(choices_in_little_room)
                 ck_assert_str_eq(names[n], all[n]);
         }
     }
-    ck_assert_uint_eq(lists, 12);
+    ck_assert_uint_eq(lists, 13);
 }
 END_TEST
 

@@ -113,7 +113,7 @@ static double deviation_of(const struct layer_spec *layer, bool is_last, const s
 }
 
 /* Eight sums at once, because one would wait for each addition. */
-static double inner_product(const double *a, const double *b, size_t length)
+static double dot_product(const double *a, const double *b, size_t length)
 {
     enum { SUMS = 8 };
     double sums[SUMS] = {0}, all = 0;
@@ -135,12 +135,12 @@ static void orthonormalise(double *vectors, size_t count, size_t length)
 {
     for (size_t v = 0; v < count; v++) {
         double *const vector = vectors + v * length;
-        const double square = inner_product(vector, vector, length), scale = square > 0 ? 1 / sqrt(square) : 0;
+        const double square = dot_product(vector, vector, length), scale = square > 0 ? 1 / sqrt(square) : 0;
         for (size_t i = 0; i < length; i++)
             vector[i] *= scale;
         for (size_t w = v + 1; w < count; w++) {
             double *const later = vectors + w * length;
-            const double share = inner_product(vector, later, length);
+            const double share = dot_product(vector, later, length);
             for (size_t i = 0; i < length; i++)
                 later[i] -= share * vector[i];
         }

@@ -137,7 +137,7 @@ train --hidden 3,,4 a list
 train --hidden 3x4 a list
 train --hidden -3 a list
 train --shuffle maybe on or off
-train --optimizer adam sgd
+train --optimizer adma sgd, nesterov, rmsprop, adam, adamw, nadam or lion
 train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
