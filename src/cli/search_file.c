@@ -157,7 +157,7 @@ static int is_other_file(const struct dirent *entry)
 static clm_status check_is_empty(const struct search_file *file, struct clm_error *error)
 {
     struct dirent **names = NULL;
-    const int count = scandir(file->folder, &names, is_other_file, NULL);
+    const int count = scandir(file->folder, &names, is_other_file, alphasort);
     if (count < 0)
         return fail(error, CLM_ERROR_IO, "--out %s cannot be read: %s", file->folder, strerror(errno));
     for (int i = 0; i < count; i++)
