@@ -99,9 +99,9 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* The options of variants; steps have seven, and each layer between two others. */
-#define OPTIONS_MOST 13
-_Static_assert(7 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+/* The most options of a case; steps have ten, and each layer between two others. */
+#define OPTIONS_MOST 16
+_Static_assert(10 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 /* A member of a case, by offset and size. */
 struct field {
@@ -206,7 +206,9 @@ static bool leave_out_of_variant(struct variant *v, size_t k)
                                            FIELD(variant, is_ordered),
                                            FIELD(variant, is_bytes)};
     static const struct field rule = FIELD(variant, rule);
-    _Static_assert(COUNT_OF(options) == OPTIONS_MOST, "OPTIONS_MOST is of these");
+    _Static_assert(COUNT_OF(options) <= OPTIONS_MOST, "OPTIONS_MOST is of these, too");
+    if (k >= COUNT_OF(options))
+        return false;
     const bool is_with_rule = options[k].at == offsetof(struct variant, momentum) && leave_out(v, rule);
     return leave_out(v, options[k]) || is_with_rule;
 }
@@ -235,9 +237,10 @@ static bool shrink_pictures(struct step_case *s)
 
 static bool leave_out_of_steps(struct step_case *s, size_t k)
 {
-    static const struct field options[] = {FIELD(step_case, l2),          FIELD(step_case, momentum),
-                                           FIELD(step_case, is_weighted), FIELD(step_case, is_augmented),
-                                           FIELD(step_case, is_extreme),  FIELD(step_case, is_float)};
+    static const struct field options[] = {
+        FIELD(step_case, l2),           FIELD(step_case, l1),         FIELD(step_case, weight_decay),
+        FIELD(step_case, rule),         FIELD(step_case, momentum),   FIELD(step_case, is_weighted),
+        FIELD(step_case, is_augmented), FIELD(step_case, is_extreme), FIELD(step_case, is_float)};
     if (k < COUNT_OF(options))
         return leave_out(s, options[k]);
     return k == COUNT_OF(options) ? shrink_pictures(s) : drop_layer(s, k - COUNT_OF(options) - 1);

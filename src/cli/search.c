@@ -159,25 +159,24 @@ static void tell_running(const struct searching *s, const struct search_step *st
 
 /* ---- a run ---- */
 
-static void keep_last_epoch(void *user, const struct clm_epoch *epoch)
+static void hear_search_epoch(void *user, const struct clm_epoch *epoch)
 {
+    (void)user, (void)epoch;
     signals_take(); /* the first epoch builds kernels */
-    *(struct clm_epoch *)user = *epoch;
 }
 
-static clm_status train_once(const struct searching *s, struct clm_settings *settings, struct clm_epoch *last,
-                             struct clm_error *error)
+static clm_status train_once(const struct searching *s, struct clm_settings *settings,
+                             struct clm_train_result *result, struct clm_error *error)
 {
     struct clm_model *model = NULL;
-    struct clm_train_result result;
-    const struct clm_train_hooks hooks = {.on_epoch = keep_last_epoch, .user = last, .stop = s->stop};
+    const struct clm_train_hooks hooks = {.on_epoch = hear_search_epoch, .stop = s->stop};
     clm_status status;
     if ((status = clm_suit_settings(settings, s->data, error)) ||
         (status = create_model(settings, s->data, &model, error)))
         return status;
     const enum clm_standardise how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
     if ((status = clm_model_standardise(model, s->data, how, NULL, error)) == CLM_OK)
-        status = clm_train(s->backend, model, s->data, settings, &hooks, &result, error);
+        status = clm_train(s->backend, model, s->data, settings, &hooks, result, error);
     clm_model_free(model);
     return status;
 }
@@ -195,26 +194,27 @@ static clm_status search_run_trial(struct searching *s, const struct search_step
 {
     struct search_run run = {.trial = step->trial, .epochs = step->epochs};
     struct clm_settings *settings = NULL;
-    struct clm_epoch last = {0};
+    struct clm_train_result result = {0};
     struct clm_error why = {0};
     const double begin = seconds_now();
     clm_status status = search_settings(s, step->trial, step->epochs, &settings, error);
     if (status != CLM_OK)
         return status;
     tell_running(s, step);
-    const clm_status trained = train_once(s, settings, &last, &why);
+    const clm_status trained = train_once(s, settings, &result, &why);
     end_wait();
     clm_settings_free(settings);
     if (trained != CLM_OK && !is_of_trial(trained)) {
         name_options("search", &why);
         return fail(error, trained, "trial %zu: %s", step->trial + 1, why.message);
     }
-    if (trained == CLM_OK && last.epoch < step->epochs)
-        return CLM_OK; /* stopped */
+    const bool is_whole = result.epochs == step->epochs || result.is_stopped_early || result.is_out_of_time;
+    if (trained == CLM_OK && !is_whole)
+        return CLM_OK; /* the search was stopped */
     run.seconds = fmax(0, seconds_now() - begin);
-    run.has_failed = trained != CLM_OK || !isfinite(last.validation_loss);
-    run.loss = last.validation_loss;
-    run.accuracy = last.validation_accuracy;
+    run.has_failed = trained != CLM_OK || !isfinite(result.kept.validation_loss);
+    run.loss = result.kept.validation_loss;
+    run.accuracy = result.kept.validation_accuracy;
     snprintf(run.why, sizeof run.why, "%.500s",
              trained != CLM_OK ? why.message
              : run.has_failed  ? "the loss of the validation rows is no finite number"

@@ -78,6 +78,16 @@ search --over shuffle=on/off,hidden=4/8 --trials 50 --quiet
 check 'a small space: succeeds' [ "$status" -eq 0 ]
 check 'a small space: all that there are, once each' has_line out '^the best of 4 trials'
 
+# A trial that stops early is done, and its best epoch counts.
+search --over lr=0.01/0.3 --trials 2 --stop-after 1 --stop-by accuracy --out early
+check 'stopped early: succeeds' [ "$status" -eq 0 ]
+check 'stopped early: both trials' [ "$(wc -l <early/trials.csv)" -eq 3 ]
+run train --config early/best.conf --out early-run
+check 'stopped early: the accuracy of the epoch that is kept' python3 -c 'import csv, json
+run = json.load(open("early-run/run.json"))
+best = max(csv.DictReader(open("early/trials.csv")), key=lambda r: (float(r["val_accuracy"]), -float(r["val_loss"])))
+assert "%.9g" % run["epochs"][run["kept_epoch"] - 1]["val_accuracy"] == best["val_accuracy"]'
+
 # A trial that cannot be trained costs only itself.
 search --over lr=0.1/1e30 --trials 2 --out failed
 check 'a failed trial: the search succeeds' [ "$status" -eq 0 ]
