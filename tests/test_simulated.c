@@ -163,6 +163,16 @@ START_TEST(tiled_products)
 }
 END_TEST
 
+/* The head alone: it needs groups of many items. If a group's code is copied for each item, products in such
+ * groups take minutes to compile. */
+START_TEST(tiled_heads)
+{
+    struct clm_backend *const backend = tiled_build_open(&tiled_builds[TILED_FLAT]);
+    check(backend, &fused[1], 1, small + 1, 1);
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* In groups of one item, which are fastest in a simulator. */
 START_TEST(sliced_products)
 {
@@ -305,13 +315,14 @@ int main(void)
 {
     Suite *const suite = suite_create("simulated");
     TCase *const tiled = tcase_create("tiled"), *const small_tiles = tcase_create("small tiles");
-    TCase *const sliced = tcase_create("sliced");
+    TCase *const sliced = tcase_create("sliced"), *const head = tcase_create("head");
     TCase *const native = tcase_create("native"), *const clblast = tcase_create("clblast");
     TCase *const epilogues = tcase_create("epilogues"), *const rows = tcase_create("rows");
-    TCase *const cases[] = {tiled, small_tiles, sliced, native, clblast, epilogues, rows};
+    TCase *const cases[] = {tiled, small_tiles, sliced, head, native, clblast, epilogues, rows};
     tcase_add_loop_test(tiled, tiled_products, 0, TILED_FLAT);
     tcase_add_loop_test(small_tiles, tiled_products, TILED_FLAT, TILED_BUILDS);
     tcase_add_test(sliced, sliced_products);
+    tcase_add_test(head, tiled_heads);
     tcase_add_test(native, native_products);
     tcase_add_loop_test(clblast, clblast_products, 0, 1);
     tcase_add_loop_test(epilogues, clblast_products, 1, 2);
