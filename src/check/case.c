@@ -99,9 +99,9 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* The most options of a case; steps have ten, and each layer between two others. */
-#define OPTIONS_MOST 16
-_Static_assert(10 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+/* The most options of a case; steps have eleven, and each layer between two others. */
+#define OPTIONS_MOST 17
+_Static_assert(11 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 /* A member of a case, by offset and size. */
 struct field {
@@ -235,6 +235,14 @@ static bool shrink_pictures(struct step_case *s)
     return false;
 }
 
+/* The activation that most nets of verify have. */
+static bool take_relu(struct step_case *s)
+{
+    const bool is_another = s->act != ACTIVATION_RELU;
+    s->act = ACTIVATION_RELU;
+    return is_another;
+}
+
 static bool leave_out_of_steps(struct step_case *s, size_t k)
 {
     static const struct field options[] = {
@@ -243,7 +251,14 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
         FIELD(step_case, is_augmented), FIELD(step_case, is_extreme), FIELD(step_case, is_float)};
     if (k < COUNT_OF(options))
         return leave_out(s, options[k]);
-    return k == COUNT_OF(options) ? shrink_pictures(s) : drop_layer(s, k - COUNT_OF(options) - 1);
+    switch (k - COUNT_OF(options)) {
+    case 0:
+        return shrink_pictures(s);
+    case 1:
+        return take_relu(s);
+    default:
+        return drop_layer(s, k - COUNT_OF(options) - 2);
+    }
 }
 
 static bool leave_out_option(struct check_case *which, size_t k)
