@@ -494,6 +494,40 @@ START_TEST(shapes_that_are_none_are_refused)
 }
 END_TEST
 
+/* How many checks of the plan try an operation with such an activation, or with such a rule. */
+static size_t checks_with(const struct plan *plan, enum operation_name name, enum activation act,
+                          enum rule rule)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plan->list.count; i++) {
+        const struct check_case *const tried = &plan->list.cases[i];
+        const struct variant *const v = &tried->variant;
+        count += tried->operation == &operations_checked[name] && (v->act == act || v->below == act) &&
+                 v->rule == rule;
+    }
+    return count;
+}
+
+/* A rule or an activation that is only in the table, and in no check, would be right without a look. */
+START_TEST(each_rule_and_activation_is_tried)
+{
+    struct plan plan = {.seed = 1, .error = &error};
+    plan_standard(&plan);
+    ck_assert_int_eq(plan.status, CLM_OK);
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        ck_assert_uint_gt(checks_with(&plan, OPERATION_UPDATE, ACTIVATION_NONE, (enum rule)rule), 5);
+        if (rules[rule].is_linear) /* the steps of others are not taken with the gradient */
+            ck_assert_uint_gt(checks_with(&plan, OPERATION_BACKWARD_UPDATE, ACTIVATION_NONE, (enum rule)rule),
+                              5);
+    }
+    for (int act = 0; act < ACTIVATION_COUNT; act++) {
+        ck_assert_uint_gt(checks_with(&plan, OPERATION_FORWARD, (enum activation)act, RULE_SGD), 5);
+        ck_assert_uint_gt(checks_with(&plan, OPERATION_BACKWARD_INPUT, (enum activation)act, RULE_SGD), 5);
+    }
+    case_list_free(&plan.list);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("check");
@@ -502,6 +536,7 @@ int main(void)
     test_add_sampled(verification, what_is_right_passes, 0, 5, 2);
     tcase_add_test(repeating, bits_that_change_from_run_to_run_fail);
     tcase_add_test(repeating, every_shape_is_read_as_it_is_printed);
+    tcase_add_test(repeating, each_rule_and_activation_is_tried);
     tcase_add_test(repeating, shapes_that_are_none_are_refused);
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);

@@ -178,7 +178,7 @@ static size_t options_of_kinds(enum operation_name name, struct variant out[WAYS
     const size_t count = operation_options(name, options);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (variant_is_first_of_kind(&options[i]))
+        if (variant_has_first_activation(&options[i]))
             out[kept++] = options[i];
     return kept;
 }
@@ -315,7 +315,7 @@ static void plan_other_activations(struct plan *plan, enum operation_name name)
     const size_t count = operation_options(name, options);
     for (size_t i = 0; i < count; i++) {
         struct variant *const v = &options[i];
-        if (variant_is_first_of_kind(v))
+        if (variant_has_first_activation(v))
             continue;
         for (size_t shape = 0; shape < COUNT_OF(few); shape++) {
             take_shape(v, &few[shape]);

@@ -484,11 +484,18 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
 
 _Static_assert(ACTIVATION_COUNT <= WAYS_TO_ASK && 2 * RULE_COUNT <= WAYS_TO_ASK, "room for every option");
 
-bool variant_is_first_of_kind(const struct variant *v)
+bool variant_has_first_activation(const struct variant *v)
 {
     for (size_t a = 0; a < size_max(v->act, v->below); a++)
         if (activations[a].gate == activations[size_max(v->act, v->below)].gate)
             return false;
+    return true;
+}
+
+bool variant_is_first_of_kind(const struct variant *v)
+{
+    if (!variant_has_first_activation(v))
+        return false;
     for (size_t r = 0; r < v->rule; r++)
         if (rules[r].states == rules[v->rule].states)
             return false;

@@ -140,8 +140,11 @@ const char *operation_input(const struct operation *operation, size_t n);
  * operation is not varied. Returns their number. */
 size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK]);
 
-/* Whether the variant's activation is the first whose gate has its source, and its rule the first with as
- * many states. The sizes of a layer matter in the same way for all others of the kind. */
+/* Whether the variant's activation is the first whose gate has its source. */
+bool variant_has_first_activation(const struct variant *variant);
+
+/* Whether, besides, its rule is the first with as many states. The sizes of a layer matter in the same way for
+ * all others of the kind. */
 bool variant_is_first_of_kind(const struct variant *variant);
 
 /* Whether the variant's NaN or infinity would be in bytes, which cannot hold it. */
