@@ -7,13 +7,13 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Whether the flag is not 0; NULL is a flag that nobody sets. */
+/* Whether the flag is set, that is, not 0. A flag that is NULL is never set. */
 static inline bool stop_is_asked(const volatile sig_atomic_t *stop)
 {
     return stop && *stop;
 }
 
-/* CLM_ERROR_STOPPED if the flag is not 0. */
+/* CLM_ERROR_STOPPED if the flag is set. */
 CLM_MUST_CHECK static inline clm_status stop_check(const volatile sig_atomic_t *stop, struct clm_error *error)
 {
     return stop_is_asked(stop) ? clm_fail(error, CLM_ERROR_STOPPED, "stopped, as asked") : CLM_OK;

@@ -323,18 +323,29 @@ static clm_status find_epochs(struct searching *s, struct clm_error *error)
     return status;
 }
 
-/* Ends the program if --over makes no sense. */
+/* A trial that went on from another net would not be one of its own settings alone. */
+static void check_init(const char *init)
+{
+    if (!is_scheme(init))
+        wrong_usage("search", "--init %s: a search begins each trial anew; name a scheme, as in --init he",
+                    init);
+}
+
+/* Ends the program if --over or --init makes no sense. */
 static clm_status read_space(struct searching *s, struct clm_error *error)
 {
     const struct clm_settings *const settings = s->in->settings;
     const clm_status status = search_space_read(clm_settings_text(settings, "over"), &s->space, error);
+    check_init(clm_settings_text(settings, "init"));
     if (status == CLM_ERROR_ARGUMENT)
         wrong_usage("search", "--%s", error->message);
     for (size_t d = 0; status == CLM_OK && d < s->space.count; d++) {
         const char *const name = s->space.dimensions[d].setting->name;
-        if (!strcmp(name, "epochs") && s->plan.method == SEARCH_HYPERBAND)
+        if (!strcmp(name, "epochs"))
             wrong_usage("search",
-                        "--over: epochs: Hyperband chooses them itself, up to --epochs; leave them out");
+                        "--over: epochs: only trials of equal length can be compared; --epochs gives it");
+        for (size_t c = 0; !strcmp(name, "init") && c < s->space.dimensions[d].choice_count; c++)
+            check_init(s->space.dimensions[d].choices[c]);
         if (clm_settings_is_set(settings, name))
             wrong_usage("search", "--over: %s: --%s is given, too; leave out one of the two", name, name);
     }

@@ -274,7 +274,7 @@ static void print_warning(void *user, const struct clm_warning *warning)
 
 /* ---- running ---- */
 
-static bool is_scheme(const char *init)
+bool is_scheme(const char *init)
 {
     static const char *const schemes[] = {"he", "xavier", "lecun", "orthogonal"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)

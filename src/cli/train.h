@@ -8,4 +8,7 @@
 CLM_MUST_CHECK clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
                                        struct clm_model **out, struct clm_error *error);
 
+/* Whether the value of --init names a way to draw weights, and no run or file. */
+bool is_scheme(const char *init);
+
 #endif

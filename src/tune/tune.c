@@ -491,8 +491,9 @@ static clm_status settle(struct tuning *t, enum layer_use use, const size_t *pan
         tune_choose(t, layer, panel);
     while (layer->of[0].provider != NO_PROVIDER && (unproved = first_unproved(layer, use)) != NO_PROVIDER) {
         enum layer_use proved;
-        if (stop_is_asked(t->stop))
-            return stop_check(t->stop, error);
+        const clm_status stopped = stop_check(t->stop, error);
+        if (stopped != CLM_OK)
+            return stopped;
         struct clm_error why = {0};
         const clm_status status = prove_provider(t, unproved, &layer->of[0].key, use, &proved, &why);
         for (int p = 0; p < PRODUCT_COUNT; p++)

@@ -23,14 +23,16 @@ search() {
     run search $quick "$@"
 }
 
-# refuses PATTERN ARGUMENT...: wrong usage, said in a sentence.
-refuses() {
-    pattern=$1
-    shift
+# says STATUS PATTERN ARGUMENT...: ends with this exit code and a sentence.
+says() {
+    code=$1 pattern=$2
+    shift 2
     search "$@"
-    check "search $*: wrong usage" [ "$status" -eq 2 ]
+    check "search $*: exit code $code" [ "$status" -eq "$code" ]
     check "search $*: says $pattern" has_line err "^clmlp: search: .*$pattern"
 }
+refuses() { says 2 "$@"; }
+fails_with() { says 1 "$@"; }
 
 # without_seconds FILE.csv
 without_seconds() {
@@ -139,13 +141,6 @@ done
 # ---- another search in the same folder ----
 
 quick='--data rings.csv --backend blas --batch 20 --epochs 4'
-fails_with() {
-    pattern=$1
-    shift
-    search "$@"
-    check "search $*: fails" [ "$status" -eq 1 ]
-    check "search $*: says $pattern" has_line err "^clmlp: search: .*$pattern"
-}
 fails_with 'begun with over lr=0.001..1,hidden=8/16\+8, not with lr=0.1..1; ask for the same, or take another --out' \
     --over lr=0.1..1 --out random
 fails_with 'begun with momentum unset, not with 0.5' --over lr=0.001..1,hidden=8/16+8 --momentum 0.5 --out random
@@ -194,7 +189,10 @@ refuses '0.1: it is there twice' --over lr=0.1/0.1
 refuses 'lr: it is there twice' --over lr=0.1..1,lr=2..3
 refuses 'batch: --batch is given, too' --over batch=4/8
 refuses 'schedule sin: it has to be' --over schedule=cosine/sin
-refuses 'Hyperband chooses them itself' --over epochs=1..4 --method hyperband
+refuses 'only trials of equal length can be compared' --over epochs=1..4
+refuses 'only trials of equal length can be compared' --over epochs=1..4 --method hyperband
+refuses '--init again: a search begins each trial anew' --over lr=0.1..1 --init again
+refuses '--init start.safetensors: a search begins each trial anew' --over init=he/start.safetensors
 refuses 'over is needed, as in --over lr=' --trials 3
 refuses 'trials 0: it has to be' --over lr=0.1..1 --trials 0
 search --over lr=0.1..1 --out "$absent/search"
