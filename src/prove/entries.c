@@ -76,7 +76,7 @@ static const struct operand_row params_rows[] = {
 
 static void leave_out_penalty(struct variant *v)
 {
-    v->l2 = 0;
+    v->l2 = v->l1 = v->weight_decay = 0;
 }
 
 /* ---- steps ---- */
@@ -85,6 +85,7 @@ static void make_momentum(struct variant *v)
 {
     v->rule = RULE_MOMENTUM;
     v->momentum = v->momentum != 0 ? v->momentum : MOMENTUM;
+    v->l1 = v->weight_decay = 0; /* a user's kernel has no such arguments */
 }
 
 static const struct operand_row backward_update_rows[] = {

@@ -143,8 +143,8 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
 /* Whether the variant's activation is the first whose gate has its source. */
 bool variant_has_first_activation(const struct variant *variant);
 
-/* Whether, besides, its rule is the first with as many states. The sizes of a layer matter in the same way for
- * all others of the kind. */
+/* Whether, besides, its rule is the first with as many states. The sizes of a layer matter in the same way
+ * for all others of the kind. */
 bool variant_is_first_of_kind(const struct variant *variant);
 
 /* Whether the variant's NaN or infinity would be in bytes, which cannot hold it. */
