@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -402,6 +403,80 @@ clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const st
         (dZ && (status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
         return status;
     return be->operations->softmax_xent(be, Z, labels, mixture, dZ, sums, error);
+}
+
+/* CLM_OK if all numbers of a loss are in their ranges. NaN is in none. */
+static clm_status expect_loss(const char *here, const struct loss *loss, struct clm_error *error)
+{
+    const size_t quantiles = loss->quantile_count;
+    bool is_right = loss->kind != LOSS_CROSS_ENTROPY || (loss->smoothing >= 0 && loss->smoothing <= 1);
+    is_right = is_right && (loss->kind != LOSS_FOCAL || (loss->gamma >= 0 && loss->gamma < INFINITY));
+    is_right = is_right && (loss->kind != LOSS_HUBER || (loss->delta > 0 && loss->delta < INFINITY));
+    is_right = is_right && (loss->kind != LOSS_QUANTILE || (quantiles && quantiles <= QUANTILES_MOST));
+    for (size_t q = 0; is_right && loss->kind == LOSS_QUANTILE && q < quantiles; q++)
+        is_right = loss->quantiles[q] > 0 && loss->quantiles[q] < 1;
+    if (is_right)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_ARGUMENT,
+        "%s: smoothing %g, gamma %g, delta %g and %zu quantiles, the first %g, where 0 to 1, at least 0, above 0 and 1 to %d between 0 and 1 belong",
+        here, loss->smoothing, loss->gamma, loss->delta, quantiles, loss->quantiles[0], QUANTILES_MOST);
+}
+
+/* Values (B,T) for T Q outputs, and weights of rows. */
+static clm_status expect_row_values(const char *here, const struct loss *loss, const struct tensor *Z,
+                                    const struct targets *targets, struct clm_error *error)
+{
+    const size_t Q = loss_quantiles(loss);
+    clm_status status;
+    if (!targets->values || Z->columns % Q)
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: %zu outputs and %s, for %zu quantiles of each target",
+                        here, Z->columns, targets->values ? "values" : "no values", Q);
+    if ((status =
+             backend_expect(here, "values", targets->values, TENSOR_REAL, Z->rows, Z->columns / Q, error)) ||
+        !targets->mixture)
+        return status;
+    if (mixture_has_partners(targets->mixture) || targets->mixture->share != 1)
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "mixup",
+                                "%s: rows cannot be mixed for the loss %s, which compares with values", here,
+                                loss_table[loss->kind].name);
+    return expect_mixture(here, targets->mixture, Z->rows, error);
+}
+
+clm_status loss_gradient(struct clm_backend *be, const struct loss *loss, const struct tensor *Z,
+                         const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                         struct clm_error *error)
+{
+    const char *const here = "loss_gradient";
+    const size_t B = Z->rows, C = Z->columns;
+    clm_status status;
+    if ((status = expect_loss(here, loss, error)) ||
+        (status = backend_expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
+        (dZ && (status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
+        return status;
+    if (loss_table[loss->kind].has_values)
+        status = expect_row_values(here, loss, Z, targets, error);
+    else if (!targets->labels)
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: the loss %s needs labels", here,
+                        loss_table[loss->kind].name);
+    else if ((status = backend_expect(here, "labels", targets->labels, TENSOR_INDEX, 1, B, error)) == CLM_OK)
+        status = expect_mixture(here, targets->mixture, B, error);
+    if (status != CLM_OK)
+        return status;
+    if (loss_is_plain(loss))
+        return be->operations->softmax_xent(be, Z, targets->labels, targets->mixture, dZ, sums, error);
+    if (!be->operations->loss_gradient)
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "loss",
+                                "the %s backend has no loss but plain cross-entropy", be->operations->name);
+    return be->operations->loss_gradient(be, loss, Z, targets, dZ, sums, error);
+}
+
+clm_status loss_prepare(struct clm_backend *be, const struct loss *loss, struct clm_error *error)
+{
+    const clm_status status = expect_loss("loss", loss, error);
+    return status || loss_is_plain(loss) || !be->operations->loss_prepare
+               ? status
+               : be->operations->loss_prepare(be, loss, error);
 }
 
 clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error)

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "compute/augmentation.h"
+#include "compute/loss.h"
 #include "compute/tensor.h"
 #include "compute/vocabulary.h"
 
@@ -244,6 +245,24 @@ CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tens
                                        const struct tensor *labels, const struct mixture *mixture,
                                        struct tensor *dZ, struct metrics *sums, struct clm_error *error);
 
+/* dZ = the gradient of the mean loss over rows, and over columns for a loss with values; struct loss has the
+ * formulas. Adds the rows' losses to `sums`, each a mean over its columns. A loss with labels also adds the
+ * correct predictions, as softmax_xent does; plain cross-entropy is softmax_xent.
+ *
+ *   Z (B,C)     targets: labels (1,B), each < C, or values (B,C / Q) with Q quantiles, else (B,C)
+ *   dZ (B,C) out, may be Z, or NULL if only the sums matter
+ *
+ * The mixture of `targets` weights its rows; its partners are for losses with labels. A row with a NaN in Z
+ * or in its values makes the sum NaN. Fails with CLM_ERROR_ARGUMENT if a number of `loss` is out of its
+ * range, or values come with partners. */
+CLM_MUST_CHECK clm_status loss_gradient(struct clm_backend *be, const struct loss *loss,
+                                        const struct tensor *Z, const struct targets *targets,
+                                        struct tensor *dZ, struct metrics *sums, struct clm_error *error);
+
+/* Builds what loss_gradient needs, so that no step waits for a compiler. */
+CLM_MUST_CHECK clm_status loss_prepare(struct clm_backend *be, const struct loss *loss,
+                                       struct clm_error *error);
+
 /* P = softmax(Z), row by row.          P (B,C) out, may be Z */
 CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                                   struct clm_error *error);
@@ -374,8 +393,9 @@ struct backend_operations {
     __typeof__(backend_write) *write;
     __typeof__(backend_read) *read;
     __typeof__(backend_write_part) *write_part;
-    /* these three are NULL if nothing is queued and products need only their tensors */
+    /* these four are NULL if nothing is queued and products need only their tensors */
     __typeof__(backend_prepare) *prepare;
+    __typeof__(loss_prepare) *loss_prepare;
     __typeof__(backend_finish) *finish;
     __typeof__(backend_pace) *pace;
 
@@ -386,6 +406,7 @@ struct backend_operations {
     __typeof__(gather_weights) *gather_weights;
     __typeof__(linear_forward) *linear_forward;
     __typeof__(softmax_xent) *softmax_xent;
+    __typeof__(loss_gradient) *loss_gradient; /* NULL: plain cross-entropy is the only loss */
     __typeof__(softmax) *softmax;
     __typeof__(linear_backward_input) *linear_backward_input;
     __typeof__(linear_backward_params) *linear_backward_params;

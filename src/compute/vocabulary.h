@@ -1,6 +1,7 @@
-/* The activations and the optimisers' rules. All code that lists, checks or plans for them uses these tables.
- * A new row also needs its formula in three places that must not share code: kernels/activation.cl or
- * optimiser.cl, src/compute/blas, and src/compute/reference, which judges the other two. */
+/* The activations, the optimisers' rules and the losses. All code that lists, checks or plans for them uses
+ * these tables. A new row also needs its formula in three places that must not share code:
+ * kernels/activation.cl, optimiser.cl or loss.cl, src/compute/blas, and src/compute/reference, which judges
+ * the other two. */
 #ifndef CLM_COMPUTE_VOCABULARY_H
 #define CLM_COMPUTE_VOCABULARY_H
 
@@ -82,9 +83,22 @@ enum gate_source {
     ROW(RULE_NADAM, "nadam", 2, 1, false, 0, 0.001, 0.9, 0.999, 1e-8, 0)                                     \
     ROW(RULE_LION, "lion", 1, 1, false, 0, 0.0001, 0.9, 0.99, 0, 0)
 
+/* The losses; struct loss in compute/loss.h has their formulas.
+ *
+ *      enumerator          name             compares with values (else labels)  is of regression */
+#define LOSSES(ROW)                                                                                          \
+    ROW(LOSS_CROSS_ENTROPY, "cross-entropy", false, false)                                                   \
+    ROW(LOSS_FOCAL, "focal", false, false)                                                                   \
+    ROW(LOSS_BINARY, "binary", true, false)                                                                  \
+    ROW(LOSS_SQUARED, "squared", true, true)                                                                 \
+    ROW(LOSS_ABSOLUTE, "absolute", true, true)                                                               \
+    ROW(LOSS_HUBER, "huber", true, true)                                                                     \
+    ROW(LOSS_QUANTILE, "quantile", true, true)
+
 #define VOCABULARY_ENUMERATOR(enumerator, ...) enumerator,
 enum activation { ACTIVATIONS(VOCABULARY_ENUMERATOR) ACTIVATION_COUNT };
 enum rule { RULES(VOCABULARY_ENUMERATOR) RULE_COUNT };
+enum loss_kind { LOSSES(VOCABULARY_ENUMERATOR) LOSS_COUNT };
 #undef VOCABULARY_ENUMERATOR
 
 enum { STATES_MOST = 2 }; /* tensors that a rule keeps beside a parameter */
@@ -106,10 +120,19 @@ struct rule_about {
     double rate, beta1, beta2, epsilon, weight_decay;
 };
 
+struct loss_about {
+    const char *symbol, *name;
+    bool has_values;    /* a row is compared with values, not with the label of its class */
+    bool is_regression; /* which are not those of classes */
+};
+
 extern const struct activation_about activations[ACTIVATION_COUNT];
 extern const struct rule_about rules[RULE_COUNT];
+extern const struct loss_about loss_table[LOSS_COUNT];
 
 /* The rule of that name; RULE_SGD if there is none, or `name` is NULL. */
 enum rule rule_named(const char *name);
+/* The loss of that name; LOSS_COUNT if there is none. */
+enum loss_kind loss_named(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* The blas backend: float, products by CBLAS on all cores. The step needs no gradient buffer: alpha and beta
  * of the product carry the step (W = beta W + alpha dZᵀ X), or the velocity's decay. */
-#include "compute/host.h"
+#include "compute/blas/blas.h"
 
 #include "base/size.h"
 
@@ -13,11 +13,6 @@
 #include <sys/mman.h>
 
 #undef I /* complex.h, which cblas.h includes, takes the name of a layer's inputs */
-
-static float *blas_row(const struct tensor *tensor, size_t r)
-{
-    return (float *)tensor->memory + r * tensor->columns;
-}
 
 /* x = (value - mean) * scale of a whole row n. */
 static void gather_row(const struct resident *data, size_t n, float *x)
@@ -257,83 +252,6 @@ static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, c
     return CLM_OK;
 }
 
-/* max z, or NaN if the row has a NaN; *best is the first of the largest. */
-static float blas_largest_of(const float *z, size_t C, size_t *best)
-{
-    float largest = z[0];
-    *best = 0;
-    for (size_t c = 1; c < C; c++)
-        if (z[c] > largest || isnan(z[c])) {
-            largest = z[c];
-            *best = c;
-        }
-    return largest;
-}
-
-/* p = softmax(z); p may be z, or NULL if only the sum matters. Returns the sum of exponentials, >= 1. */
-static float softmax_row(const float *z, size_t C, float largest, float *p)
-{
-    float sum = 0;
-    for (size_t c = 0; c < C; c++) {
-        const float e = expf(z[c] - largest);
-        sum += e;
-        if (p)
-            p[c] = e;
-    }
-    for (size_t c = 0; p && c < C; c++)
-        p[c] /= sum;
-    return sum;
-}
-
-static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                    const struct tensor *labels, const struct mixture *mixture,
-                                    struct tensor *dZ, struct metrics *sums, struct clm_error *error)
-{
-    (void)be, (void)error;
-    const size_t B = Z->rows, C = Z->columns;
-    const float share = mixture ? (float)mixture->share : 1, rest = 1 - share;
-    const bool is_mixed = mixture_has_partners(mixture), is_weighted = mixture_has_weights(mixture);
-    for (size_t r = 0; r < B; r++) {
-        const float *const z = blas_row(Z, r);
-        const size_t label = ((const uint32_t *)labels->memory)[r];
-        const size_t partner = is_mixed ? ((const uint32_t *)mixture->partners.memory)[r] : label;
-        const float own = is_weighted ? share * blas_row(&mixture->weights, 0)[r] : share;
-        const float other = is_weighted && is_mixed ? rest * blas_row(&mixture->partner_weights, 0)[r] : rest;
-        size_t best;
-        const float largest = blas_largest_of(z, C, &best);
-        float *const d = dZ ? blas_row(dZ, r) : NULL;
-        float distance = own * (largest - z[label]);
-        if (other != 0)
-            distance += other * (largest - z[partner]);
-        const float sum = softmax_row(z, C, largest, d);
-        const float loss = (own + other) * logf(sum) + distance;
-        host_sums(sums)->loss += loss;
-        host_sums(sums)->correct += best == label && !isnan(loss);
-        if (!d)
-            continue;
-        for (size_t c = 0; is_weighted && c < C; c++)
-            d[c] *= own + other;
-        d[label] -= label == partner ? own + other : own;
-        if (partner != label)
-            d[partner] -= other;
-        for (size_t c = 0; c < C; c++)
-            d[c] /= (float)B;
-    }
-    return CLM_OK;
-}
-
-static clm_status blas_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
-                               struct clm_error *error)
-{
-    (void)be, (void)error;
-    for (size_t r = 0; r < Z->rows; r++) {
-        size_t best;
-        const float largest = blas_largest_of(blas_row(Z, r), Z->columns, &best);
-        softmax_row(blas_row(Z, r), Z->columns, largest, blas_row(P, r));
-    }
-    return CLM_OK;
-}
-
 static clm_status blas_backward_input(struct clm_backend *be, const struct tensor *dZ,
                                       const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                       struct clm_error *error)
@@ -556,6 +474,7 @@ static const struct backend_operations operations = {
     .gather_weights = blas_gather_weights,
     .linear_forward = blas_forward,
     .softmax_xent = blas_softmax_xent,
+    .loss_gradient = blas_loss_gradient,
     .softmax = blas_softmax,
     .linear_backward_input = blas_backward_input,
     .linear_backward_params = blas_backward_params,

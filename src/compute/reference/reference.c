@@ -1,16 +1,11 @@
 /* The reference: each operation as its formula reads, in plain loops over doubles. The other backends are
  * compared with it, so it must be easy to check by eye. Central differences prove its gradients
  * (clm_gradcheck). */
-#include "compute/host.h"
+#include "compute/reference/reference.h"
 
 #include "base/size.h"
 
 #include <math.h>
-
-static double *reference_row(const struct tensor *tensor, size_t r)
-{
-    return (double *)tensor->memory + r * tensor->columns;
-}
 
 /* Element i of row n of a data set, as stored. */
 static double value_of(const struct resident *data, size_t n, size_t i)
@@ -198,92 +193,6 @@ static clm_status reference_forward(struct clm_backend *be, const struct tensor 
     return CLM_OK;
 }
 
-/* max z, or NaN if the row has a NaN; *best is the first of the largest. */
-static double reference_largest_of(const double *z, size_t C, size_t *best)
-{
-    double largest = z[0];
-    *best = 0;
-    for (size_t c = 1; c < C; c++)
-        if (z[c] > largest || isnan(z[c])) {
-            largest = z[c];
-            *best = c;
-        }
-    return largest;
-}
-
-static double reference_sum_of_exponentials(const double *z, size_t C, double largest)
-{
-    double sum = 0;
-    for (size_t c = 0; c < C; c++)
-        sum += exp(z[c] - largest);
-    return sum;
-}
-
-/* What the losses of a row's label and of its partner's count. */
-struct reference_shares {
-    size_t label, partner;
-    double own, other;
-};
-
-static struct reference_shares reference_shares_of(const struct tensor *labels, const struct mixture *mixture,
-                                                   size_t r)
-{
-    const size_t label = ((const uint32_t *)labels->memory)[r];
-    struct reference_shares shares = {label, label, 1, 0};
-    if (mixture_has_partners(mixture)) {
-        shares.partner = ((const uint32_t *)mixture->partners.memory)[r];
-        shares.own = mixture->share;
-        shares.other = 1 - mixture->share;
-    }
-    if (mixture_has_weights(mixture)) {
-        shares.own *= reference_row(&mixture->weights, 0)[r];
-        shares.other *= mixture_has_partners(mixture) ? reference_row(&mixture->partner_weights, 0)[r] : 0;
-    }
-    return shares;
-}
-
-static clm_status reference_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                         const struct tensor *labels, const struct mixture *mixture,
-                                         struct tensor *dZ, struct metrics *sums, struct clm_error *error)
-{
-    (void)be, (void)error;
-    const size_t B = Z->rows, C = Z->columns;
-    for (size_t r = 0; r < B; r++) {
-        const double *const z = reference_row(Z, r);
-        const struct reference_shares of = reference_shares_of(labels, mixture, r);
-        size_t best;
-        const double largest = reference_largest_of(z, C, &best),
-                     sum = reference_sum_of_exponentials(z, C, largest);
-        double distance = of.own * (largest - z[of.label]);
-        if (of.other != 0)
-            distance += of.other * (largest - z[of.partner]);
-        const double loss = (of.own + of.other) * log(sum) + distance;
-        host_sums(sums)->loss += loss;
-        host_sums(sums)->correct += best == of.label && !isnan(loss);
-        for (size_t c = 0; dZ && c < C; c++) {
-            const double target = of.own * (c == of.label) + of.other * (c == of.partner),
-                         p = exp(z[c] - largest) / sum;
-            reference_row(dZ, r)[c] = ((of.own + of.other) * p - target) / (double)B;
-        }
-    }
-    return CLM_OK;
-}
-
-static clm_status reference_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
-                                    struct clm_error *error)
-{
-    (void)be, (void)error;
-    for (size_t r = 0; r < Z->rows; r++) {
-        const double *const z = reference_row(Z, r);
-        size_t best;
-        const double largest = reference_largest_of(z, Z->columns, &best);
-        const double sum = reference_sum_of_exponentials(z, Z->columns, largest);
-        for (size_t c = 0; c < Z->columns; c++)
-            reference_row(P, r)[c] = exp(z[c] - largest) / sum;
-    }
-    return CLM_OK;
-}
-
 static clm_status reference_backward_input(struct clm_backend *be, const struct tensor *dZ,
                                            const struct linear *layer, const struct gate *gate,
                                            struct tensor *dX, struct clm_error *error)
@@ -467,6 +376,7 @@ static const struct backend_operations operations = {
     .gather_weights = reference_gather_weights,
     .linear_forward = reference_forward,
     .softmax_xent = reference_softmax_xent,
+    .loss_gradient = reference_loss_gradient,
     .softmax = reference_softmax,
     .linear_backward_input = reference_backward_input,
     .linear_backward_params = reference_backward_params,

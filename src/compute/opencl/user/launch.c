@@ -165,10 +165,12 @@ void set_user_operations(struct backend_operations *out)
     out->allocate = user_allocate;
     out->release = user_release;
     out->prepare = NULL;
+    out->loss_prepare = NULL;
     out->gather = user_gather;
     out->gather_weights = user_gather_weights;
     out->linear_forward = user_forward;
     out->softmax_xent = user_softmax_xent;
+    out->loss_gradient = NULL;
     out->softmax = user_softmax;
     out->linear_backward_input = user_backward_input;
     out->linear_backward_params = user_backward_params;
