@@ -3,7 +3,7 @@
  *   tiled_forward        Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
  *   tiled_dot_forward    the same for a small B: a whole group reads each row of W along I
  *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * act'
- *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
+ *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ, for up to three layers
  *   tiled_update         the optimiser's step with those gradients, straight into W, b and their states; for
  *                        up to three layers, with the next batch's gather beside them
  *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut into slices, in order
@@ -184,10 +184,6 @@ INLINE int item_n(void)
     return get_local_id(0) % ITEMS_N;
 }
 #endif
-
-/* Where the group's tile begins, in a launch for one result. The compiler keeps no registers for it. */
-#define FIRST_ROW    ((int)get_group_id(1) * TILE_M)
-#define FIRST_COLUMN ((int)get_group_id(0) * TILE_N)
 
 /* The result's row and column for an item's row i and quad q, in the tile from row m0 and column n0 on. */
 INLINE int row_of(const int m0, const int i)
@@ -451,41 +447,8 @@ INLINE int unit_of(const int s, const int m0, const int n0, const int O)
     return n0 == 0 && r < TILE_M && o < O ? o : -1;
 }
 
-#if !defined(ACTIVATION) && !defined(RULE)
-__kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I, const float penalty,
-                                          __global const float *restrict dZ, __global const float *restrict X,
-                                          __global const float *restrict W, __global float *restrict dW,
-                                          __global float *restrict db)
-{
-    PRODUCT_MEMORY;
-    const int m0 = FIRST_ROW, n0 = FIRST_COLUMN;
-    MULTIPLY_BATCH
-    for (int s = 0; s < SUMS; s++)
-        if (unit_of(s, FIRST_ROW, FIRST_COLUMN, O) >= 0)
-            db[unit_of(s, FIRST_ROW, FIRST_COLUMN, O)] = sums[s];
-            /* Some rows at a time: their reads are under way together, and take few registers. */
-#pragma clang loop unroll(full)
-    for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
-        float4 ws[ROWS_AT_ONCE][QUADS_N];
-        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
-        {
-            const int m = row_of(FIRST_ROW, first + i), n = column_of(FIRST_COLUMN, q),
-                      count = m < O && penalty != 0.0f ? I - n : 0;
-            ws[i][q] = load_quad(W + (size_t)m * I + n, count, I % 4 == 0);
-        }
-        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
-        {
-            const int m = row_of(FIRST_ROW, first + i), n = column_of(FIRST_COLUMN, q),
-                      count = m < O ? I - n : 0;
-            store_quad(acc[first + i][q] + penalty * ws[i][q], dW + (size_t)m * I + n, count, I % 4 == 0);
-        }
-    }
-}
-#endif
-
-#ifdef RULE
-/* A layer's part of tiled_update. Only numbers of four bytes, so that the host's structs have the same
- * layout. */
+/* A layer's part of a launch for up to three. Only numbers of four bytes, so that the host's structs have the
+ * same layout. */
 struct layer_part {
     int O, I;
     int across, end; /* tiles across, and tiles of this layer and those before it */
@@ -495,6 +458,53 @@ struct layer_parts {
     struct layer_part of[3];
 };
 
+/* The group's layer, its sizes, and the first row and column of its tile: l, O, I, m0, n0. */
+#define FIND_TILE                                                                                            \
+    const int group = get_group_id(0);                                                                       \
+    const int l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;                             \
+    const int tile = group - CHOOSE(l, 0, parts.of[0].end, parts.of[1].end), across = IN_PART(l, across);    \
+    const int m0 = tile / across * TILE_M, n0 = tile % across * TILE_N;                                      \
+    const int O = IN_PART(l, O), I = IN_PART(l, I)
+
+#if !defined(ACTIVATION) && !defined(RULE)
+__kernel GROUP(ITEMS) void tiled_gradient(const int B, const struct layer_parts parts, const float penalty,
+                                          __global const float *dZ0, __global const float *X0,
+                                          __global const float *W0, __global float *dW0, __global float *db0,
+                                          __global const float *dZ1, __global const float *X1,
+                                          __global const float *W1, __global float *dW1, __global float *db1,
+                                          __global const float *dZ2, __global const float *X2,
+                                          __global const float *W2, __global float *dW2, __global float *db2)
+{
+    PRODUCT_MEMORY;
+    FIND_TILE;
+    __global const float *dZ = OF_LAYER(l, dZ), *X = OF_LAYER(l, X), *W = OF_LAYER(l, W);
+    __global float *dW = OF_LAYER(l, dW), *db = OF_LAYER(l, db);
+    MULTIPLY_BATCH
+    for (int s = 0; s < SUMS; s++) {
+        const int o = unit_of(s, m0, n0, O);
+        if (o >= 0)
+            db[o] = sums[s];
+    }
+    /* Some rows at a time: their reads are under way together, and take few registers. */
+#pragma clang loop unroll(full)
+    for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
+        float4 ws[ROWS_AT_ONCE][QUADS_N];
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int m = row_of(m0, first + i), n = column_of(n0, q),
+                      count = m < O && penalty != 0.0f ? I - n : 0;
+            ws[i][q] = load_quad(W + (size_t)m * I + n, count, I % 4 == 0);
+        }
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int m = row_of(m0, first + i), n = column_of(n0, q), count = m < O ? I - n : 0;
+            store_quad(acc[first + i][q] + penalty * ws[i][q], dW + (size_t)m * I + n, count, I % 4 == 0);
+        }
+    }
+}
+#endif
+
+#ifdef RULE
 /* X[r] = (values[n] - mean) * scale, and the rows' labels: each item of the launch takes some elements. */
 INLINE void gather_next(const struct next_batch next, __global const uchar *values,
                         __global const uint *labels, __global const uint *order, __global const float *mean,
@@ -526,10 +536,7 @@ __kernel GROUP(ITEMS) void tiled_update(
     __global const float *scale, __global float *next_X, __global uint *next_labels)
 {
     PRODUCT_MEMORY;
-    const int group = get_group_id(0);
-    const int l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
-    const int at = group - CHOOSE(l, 0, parts.of[0].end, parts.of[1].end), across = IN_PART(l, across);
-    const int m0 = at / across * TILE_M, n0 = at % across * TILE_N, O = IN_PART(l, O), I = IN_PART(l, I);
+    FIND_TILE;
     __global const float *dZ = OF_LAYER(l, dZ), *X = OF_LAYER(l, X);
     __global float *ms = OF_LAYER(l, ms), *W = OF_LAYER(l, W), *mb = OF_LAYER(l, mb), *b = OF_LAYER(l, b);
     gather_next(next, values, labels, order, mean, scale, next_X, next_labels);

@@ -77,8 +77,8 @@ START_TEST(each_launch_of_a_step_is_counted)
 END_TEST
 
 /* Launches of a step with our own products: the head of a net, the steps of its layers, and with tiles the
- * next batch, are one launch each. If the gradients are stored, each layer's is one more, and so is the
- * gather of the next batch. With more units than two, sums of three layers may be cut, which adds
+ * next batch, are one launch each. If the gradients are stored, they are one launch more with tiles, and one
+ * for each layer without; the gather of the next batch is one, too. With more units than two, sums of three layers may be cut, which adds
  * launches. */
 static const struct {
     enum fixture kind;
@@ -94,7 +94,8 @@ static const struct {
     {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "adam"},
     {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 6, "lion"},
     {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4, "nesterov"},
-    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 7, "adamw"},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 6, "adamw"},
+    {FIXTURE_TILED, {784, 512, 256, 10}, 4, 128, 7, "adam"},
     {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 9, "nadam"},
 };
 

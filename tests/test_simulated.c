@@ -128,7 +128,7 @@ static void check_operation(struct clm_backend *backend, struct clm_backend *bou
 static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACKWARD_INPUT,
                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE},
                                  fused[] = {OPERATION_UPDATE_FORWARD, OPERATION_SOFTMAX_BACKWARD,
-                                            OPERATION_UPDATES};
+                                            OPERATION_GRADIENTS, OPERATION_UPDATES};
 
 /* One element; incomplete tiles and vectors, among them a last panel of five columns; two blocks of each sum;
  * sums cut into slices. Oclgrind looks for races of local memory only at barriers, so it checks code after

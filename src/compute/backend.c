@@ -502,19 +502,57 @@ clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ
     return be->operations->linear_backward_input(be, dZ, layer, gate ? gate : &no_gate, dX, error);
 }
 
-clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  struct linear *layer, double l2, struct clm_error *error)
+static clm_status expect_params(const char *here, const struct tensor *dZ, const struct tensor *X,
+                                const struct linear *layer, struct clm_error *error)
 {
-    const char *const here = "linear_backward_params";
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
     clm_status status;
     if ((status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = backend_expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (status = expect_like(here, "dW", &layer->W.gradient, &layer->W.value, error)) ||
-        (status = expect_like(here, "db", &layer->b.gradient, &layer->b.value, error)))
+        (status = expect_like(here, "dW", &layer->W.gradient, &layer->W.value, error)))
         return status;
-    return be->operations->linear_backward_params(be, dZ, X, layer, l2, error);
+    return expect_like(here, "db", &layer->b.gradient, &layer->b.value, error);
+}
+
+clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, double l2, struct clm_error *error)
+{
+    const clm_status status = expect_params("linear_backward_params", dZ, X, layer, error);
+    return status ? status : be->operations->linear_backward_params(be, dZ, X, layer, l2, error);
+}
+
+/* Layers of one launch have one batch. */
+static clm_status expect_rows(const char *here, const struct layer_update *update,
+                              const struct layer_update *first, struct clm_error *error)
+{
+    return update->dZ.rows == first->dZ.rows
+               ? CLM_OK
+               : clm_fail(error, CLM_ERROR_SHAPE, "%s: layers of batches of %zu and %zu rows", here,
+                          first->dZ.rows, update->dZ.rows);
+}
+
+static clm_status gradients_in_turn(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                                    double l2, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (const struct layer_update *u = updates; status == CLM_OK && u < updates + count; u++)
+        status = be->operations->linear_backward_params(be, &u->dZ, &u->X, u->layer, l2, error);
+    return status;
+}
+
+clm_status linear_gradients(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                            double l2, struct clm_error *error)
+{
+    const char *const here = "linear_gradients";
+    clm_status status = CLM_OK;
+    for (const struct layer_update *u = updates; status == CLM_OK && u < updates + count; u++)
+        if ((status = expect_params(here, &u->dZ, &u->X, u->layer, error)) == CLM_OK)
+            status = expect_rows(here, u, updates, error);
+    if (status != CLM_OK)
+        return status;
+    return be->operations->linear_gradients ? be->operations->linear_gradients(be, updates, count, l2, error)
+                                            : gradients_in_turn(be, updates, count, l2, error);
 }
 
 /* Checks the tensors that the step's rule keeps with a parameter. */
@@ -592,9 +630,8 @@ clm_status linear_updates(struct clm_backend *be, const struct layer_update *upd
     clm_status status = CLM_OK;
     for (size_t u = 0; status == CLM_OK && u < count; u++) {
         status = expect_update(here, &updates[u].dZ, &updates[u].X, updates[u].layer, step, error);
-        if (status == CLM_OK && updates[u].dZ.rows != updates[0].dZ.rows)
-            status = clm_fail(error, CLM_ERROR_SHAPE, "%s: layers of batches of %zu and %zu rows", here,
-                              updates[0].dZ.rows, updates[u].dZ.rows);
+        if (status == CLM_OK)
+            status = expect_rows(here, &updates[u], updates, error);
     }
     if (status == CLM_OK && next)
         status = expect_gathering(next, error);

@@ -277,6 +277,17 @@ CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const s
                                                  const struct tensor *X, struct linear *layer, double l2,
                                                  struct clm_error *error);
 
+/* A layer that takes a step, with dZ (B,O) and X (B,I) of its batch. */
+struct layer_update {
+    struct linear *layer;
+    struct tensor dZ, X;
+};
+
+/* linear_backward_params of `count` layers, for one batch; no two share parameters. Takes few launches if the
+ * backend can. */
+CLM_MUST_CHECK clm_status linear_gradients(struct clm_backend *be, const struct layer_update *updates,
+                                           size_t count, double l2, struct clm_error *error);
+
 /* Whether linear_backward_update takes this rule's steps without storing the gradient. If it does not, or if
  * step_is_linear is false, the layer's parameters need tensors for their gradients. */
 bool backend_fuses_step(const struct clm_backend *be, enum rule rule);
@@ -296,12 +307,6 @@ CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const st
                                                 const struct step *step, const struct tensor *next_X,
                                                 const struct epilogue *epilogue, struct tensor *next_Y,
                                                 struct clm_error *error);
-
-/* A layer that takes a step, with dZ (B,O) and X (B,I) of its batch. */
-struct layer_update {
-    struct linear *layer;
-    struct tensor dZ, X;
-};
 
 /* A batch to gather. */
 struct gathering {
@@ -410,6 +415,7 @@ struct backend_operations {
     __typeof__(softmax) *softmax;
     __typeof__(linear_backward_input) *linear_backward_input;
     __typeof__(linear_backward_params) *linear_backward_params;
+    __typeof__(linear_gradients) *linear_gradients; /* NULL: one layer after the other */
     __typeof__(linear_backward_update) *linear_backward_update;
     __typeof__(backend_fuses_step) *fuses_step; /* NULL: every linear rule */
     /* both NULL, or looks_ahead false for this layer, B and next_B rows: the two operations run in turn */

@@ -436,6 +436,14 @@ static void swap_inputs(struct network *net)
     net->next_X = done;
 }
 
+/* What each layer's gradients are made from. */
+static void set_updates(struct network *net, size_t rows)
+{
+    for (size_t l = 0; l < net->architecture.depth; l++)
+        net->updates[l] = (struct layer_update){&net->layers[l].linear, layer_gradient(&net->layers[l], rows),
+                                                network_input_of(net, l, rows)};
+}
+
 /* The steps of all layers. The next batch is gathered at the same time, if it has an X of its own. */
 static clm_status step_and_gather(struct network *net, const struct step *step, const struct minibatch *next,
                                   struct clm_error *error)
@@ -481,9 +489,7 @@ static clm_status step_and_look_ahead(struct network *net, const struct step *st
 static clm_status step_at_once(struct network *net, size_t rows, const struct step *step,
                                const struct minibatch *next, struct clm_error *error)
 {
-    for (size_t l = 0; l < net->architecture.depth; l++)
-        net->updates[l] = (struct layer_update){&net->layers[l].linear, layer_gradient(&net->layers[l], rows),
-                                                network_input_of(net, l, rows)};
+    set_updates(net, rows);
     return next && net->looks_ahead ? step_and_look_ahead(net, step, next, error)
                                     : step_and_gather(net, step, next, error);
 }
@@ -498,12 +504,11 @@ static clm_status optimise(struct network *net, const struct step *step, struct 
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
                              struct clm_error *error)
 {
-    clm_status status = network_propagate(net, rows, sums, error);
-    for (size_t l = 0; status == CLM_OK && l < net->architecture.depth; l++) {
-        const struct tensor dZ = layer_gradient(&net->layers[l], rows), X = network_input_of(net, l, rows);
-        status = linear_backward_params(net->be, &dZ, &X, &net->layers[l].linear, l2, error);
-    }
-    return status;
+    const clm_status status = network_propagate(net, rows, sums, error);
+    if (status != CLM_OK)
+        return status;
+    set_updates(net, rows);
+    return linear_gradients(net->be, net->updates, net->architecture.depth, l2, error);
 }
 
 clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,

@@ -159,6 +159,39 @@ clm_status operation_backward_params(struct clm_backend *be, const struct varian
     return linear_backward_params(be, &t[0], &t[1], &layer, v->l2, error);
 }
 
+/* W (rows,columns), b, and their gradients. */
+#define GRADIENT_ROWS(of, weights, bias)                                                                     \
+    {"W" of, ROLE_INPUT, weights, FILL_OWN, FILL_FAINT, ALWAYS},                                             \
+        {"b" of, ROLE_UNREAD, bias, FILL_OWN, FILL_FAINT, ALWAYS},                                           \
+        {"dW" of, ROLE_OUTPUT, weights, FILL_OWN, FILL_OWN, ALWAYS},                                         \
+    {                                                                                                        \
+        "db" of, ROLE_OUTPUT, bias, FILL_OWN, FILL_OWN, ALWAYS                                               \
+    }
+
+/* Three layers, of which the second takes X for dZ and dZ for X. */
+static const struct operand_row gradients_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
+    GRADIENT_ROWS("", "OI*", "1O"),
+    GRADIENT_ROWS(" of layer 2", "IO*", "1I"),
+    GRADIENT_ROWS(" of layer 3", "OI*", "1O"),
+    {0},
+};
+
+static clm_status call_gradients(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                 struct metrics *sums, struct clm_error *error)
+{
+    struct linear layers[3];
+    struct layer_update updates[3];
+    (void)sums;
+    for (size_t l = 0; l < 3; l++) {
+        const struct tensor *const of = &t[2 + 4 * l];
+        layers[l] = (struct linear){{of[0], of[2], {{0}}}, {of[1], of[3], {{0}}}};
+        updates[l] = (struct layer_update){&layers[l], t[l % 2], t[1 - l % 2]};
+    }
+    return linear_gradients(be, updates, 3, v->l2, error);
+}
+
 struct step variant_step(const struct variant *v)
 {
     struct step step = step_of(v->rule, LEARNING_RATE, v->momentum, v->l2);
@@ -345,6 +378,8 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                   operation_backward_input, "BI", 'I'},
     [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", DIMENSIONS_LAYER, false, params_rows,
                                    operation_backward_params, "OI", 'I', .has_penalty = true},
+    [OPERATION_GRADIENTS] = {"linear_gradients", DIMENSIONS_STEP, false, gradients_rows, call_gradients,
+                             .has_penalty = true},
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
                                    call_backward_update, "OI", 'I', .has_penalty = true},
     [OPERATION_UPDATES] = {"linear_updates", DIMENSIONS_STEP, false, updates_rows, call_updates,
@@ -451,6 +486,7 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
             out[count++] = (struct variant){.below = (enum activation)a};
         return count;
     case OPERATION_BACKWARD_PARAMS:
+    case OPERATION_GRADIENTS:
         out[count++] = (struct variant){.l2 = 0};
         out[count++] = (struct variant){.l2 = PENALTY};
         return count;

@@ -67,8 +67,8 @@ struct verdict verify_quickly(struct clm_backend *backend)
 static bool is_composed(const char *name)
 {
     return !strcmp(name, "training_steps") || !strcmp(name, "gather_augmented") ||
-           !strcmp(name, "linear_updates") || !strcmp(name, "linear_update_forward") ||
-           !strcmp(name, "linear_softmax_backward");
+           !strcmp(name, "linear_gradients") || !strcmp(name, "linear_updates") ||
+           !strcmp(name, "linear_update_forward") || !strcmp(name, "linear_softmax_backward");
 }
 
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what)

@@ -230,50 +230,91 @@ static bool takes_weights(const struct gemm_provider *gemm, const struct layer_u
     return panel == W->panel;
 }
 
-static clm_status launch_updates(struct clm_backend *be, struct gemm_provider *gemm,
-                                 const struct layer_update *updates, size_t count, const struct step *step,
-                                 const struct gathering *next, struct clm_error *error)
+/* Layers whose gradients, or whose steps, one provider computes in one launch. */
+struct layer_run {
+    struct clm_backend *be;
+    const struct step *step; /* NULL: gradients, with l2's */
+    double l2;
+    struct gemm_provider *gemm;
+    size_t count;
+    struct layer_update layers[LAYERS_AT_ONCE];
+};
+
+static bool takes_several(const struct gemm_provider *gemm, const struct step *step)
 {
-    double products = 0, floats = 0;
-    if (!gemm->operations->descend_all)
-        return opencl_backward_update(be, &updates->dZ, &updates->X, updates->layer, step, error);
-    for (const struct layer_update *u = updates; u < updates + count; u++) {
-        products += products_of(u);
-        floats += size_of(&u->dZ) + size_of(&u->X) + step_traffic(step) * size_of(&u->layer->W.value);
-    }
-    opencl_expect(be, 2 * products, floats + (next ? gather_floats(be, next->data, next->X) : 0));
-    return gemm->operations->descend_all(gemm, updates, count, step, next, error);
+    return step ? gemm->operations->descend_all != NULL : gemm->operations->gradient_all != NULL;
 }
 
-/* Layers in turn, as many at once as the provider takes. Small ones go to the provider of the largest. */
-static clm_status opencl_updates(struct clm_backend *be, const struct layer_update *updates, size_t count,
-                                 const struct step *step, const struct gathering *next,
-                                 struct clm_error *error)
+static clm_status launch_single(const struct layer_run *run, struct clm_error *error)
+{
+    const struct layer_update *const u = run->layers;
+    return run->step ? opencl_backward_update(run->be, &u->dZ, &u->X, u->layer, run->step, error)
+                     : opencl_backward_params(run->be, &u->dZ, &u->X, u->layer, run->l2, error);
+}
+
+/* Launches what the run has; `next` is gathered beside its steps, unless it is NULL. */
+static clm_status launch_run(struct layer_run *run, const struct gathering *next, struct clm_error *error)
+{
+    const struct gemm_operations *const operations = run->gemm->operations;
+    const size_t count = run->count;
+    double products = 0, floats = next ? gather_floats(run->be, next->data, next->X) : 0;
+    if (!takes_several(run->gemm, run->step))
+        return launch_single(run, error);
+    for (const struct layer_update *u = run->layers; u < run->layers + count; u++) {
+        products += products_of(u);
+        floats += size_of(&u->dZ) + size_of(&u->X) +
+                  (run->step ? step_traffic(run->step) : 1) * size_of(&u->layer->W.value);
+    }
+    opencl_expect(run->be, 2 * products, floats);
+    return run->step ? operations->descend_all(run->gemm, run->layers, count, run->step, next, error)
+                     : operations->gradient_all(run->gemm, run->layers, count, run->l2, error);
+}
+
+/* Layers in turn, as many at once as the provider takes. Small ones go to the provider of the largest. Leaves
+ * the last run to be launched. */
+static clm_status queue_layers(struct layer_run *run, const struct layer_update *updates, size_t count,
+                               struct clm_error *error)
 {
     const struct layer_update *largest = updates;
-    struct layer_update run[LAYERS_AT_ONCE];
-    struct gemm_provider *of = NULL;
-    size_t used = 0;
     clm_status status = CLM_OK;
     for (size_t u = 1; u < count; u++)
         if (products_of(&updates[u]) > products_of(largest))
             largest = &updates[u];
-    struct gemm_provider *const main = update_provider(be, largest);
+    struct gemm_provider *const main = update_provider(run->be, largest);
     for (size_t u = 0; status == CLM_OK && u < count; u++) {
-        const bool follows = main->operations->descend_all && products_of(&updates[u]) <= SMALL_UPDATE &&
+        const bool follows = takes_several(main, run->step) && products_of(&updates[u]) <= SMALL_UPDATE &&
                              takes_weights(main, &updates[u]);
-        struct gemm_provider *const gemm = follows ? main : update_provider(be, &updates[u]);
-        if (used && (gemm != of || used == LAYERS_AT_ONCE || !of->operations->descend_all)) {
-            status = launch_updates(be, of, run, used, step, NULL, error);
-            used = 0;
+        struct gemm_provider *const gemm = follows ? main : update_provider(run->be, &updates[u]);
+        const bool is_full =
+            run->count == LAYERS_AT_ONCE || gemm != run->gemm || !takes_several(run->gemm, run->step);
+        if (run->count && is_full) {
+            status = launch_run(run, NULL, error);
+            run->count = 0;
         }
-        of = gemm;
-        run[used++] = updates[u];
+        run->gemm = gemm;
+        run->layers[run->count++] = updates[u];
     }
-    const bool is_beside = next && !next->augmentation && size_of(next->X) <= INT_MAX / 2 && of &&
-                           of->operations->gathers_beside;
-    if (status == CLM_OK && used)
-        status = launch_updates(be, of, run, used, step, is_beside ? next : NULL, error);
+    return status;
+}
+
+static clm_status opencl_gradients(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                                   double l2, struct clm_error *error)
+{
+    struct layer_run run = {.be = be, .l2 = l2};
+    const clm_status status = queue_layers(&run, updates, count, error);
+    return status || !run.count ? status : launch_run(&run, NULL, error);
+}
+
+static clm_status opencl_updates(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                                 const struct step *step, const struct gathering *next,
+                                 struct clm_error *error)
+{
+    struct layer_run run = {.be = be, .step = step};
+    clm_status status = queue_layers(&run, updates, count, error);
+    const bool is_beside = next && !next->augmentation && size_of(next->X) <= INT_MAX / 2 && run.count &&
+                           run.gemm->operations->gathers_beside;
+    if (status == CLM_OK && run.count)
+        status = launch_run(&run, is_beside ? next : NULL, error);
     return status || !next || is_beside ? status
                                         : opencl_gather(be, next->data, next->order, next->first,
                                                         next->augmentation, next->X, next->labels, error);
@@ -372,6 +413,7 @@ const struct backend_operations opencl_operations = {
     .linear_backward_params = opencl_backward_params,
     .fuses_step = opencl_fuses_step,
     .linear_backward_update = opencl_backward_update,
+    .linear_gradients = opencl_gradients,
     .linear_updates = opencl_updates,
     .gathers_beside = gathers_beside,
     .looks_ahead = looks_ahead,

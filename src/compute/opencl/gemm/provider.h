@@ -47,6 +47,9 @@ struct gemm_operations {
     /* The gradients of W and b: dZᵀ X + 2 l2 W and Σ_B dZ */
     clm_status (*gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                            struct linear *layer, double l2, struct clm_error *error);
+    /* gradient of several layers in one launch, at most LAYERS_AT_ONCE. NULL: one after the other. */
+    clm_status (*gradient_all)(struct gemm_provider *gemm, const struct layer_update *updates, size_t count,
+                               double l2, struct clm_error *error);
     /* Whether descend takes a rule's step; NULL: every rule that is linear. */
     bool (*takes_step)(enum rule rule);
     /* The optimiser's step of W and b with those gradients, which are not stored. */

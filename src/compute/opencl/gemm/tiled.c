@@ -337,18 +337,6 @@ static clm_status tiled_backward_input(struct gemm_provider *gemm, const struct 
                             error);
 }
 
-static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                 struct linear *layer, double l2, struct clm_error *error)
-{
-    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
-    const struct tiled_slices plan = tiled_whole(O, I, B);
-    return launch_tiles(gemm, GRADIENT, NO_ACTIVATION, NO_RULE, &plan,
-                        ARGUMENTS(INT(O), INT(B), INT(I), SCALAR(cl_float, 2 * l2), MEMORY(dZ), MEMORY(X),
-                                  MEMORY(&layer->W.value), MEMORY(&layer->W.gradient),
-                                  MEMORY(&layer->b.gradient)),
-                        error);
-}
-
 /* Have the layout of gemm_tiled.cl's structs, because all hold only numbers of four bytes. */
 struct tiled_layer {
     cl_int O, I, across, end;
@@ -370,6 +358,34 @@ static size_t divide_updates(const struct tiled_variant *v, const struct layer_u
         parts->of[l] = (struct tiled_layer){(cl_int)O, (cl_int)I, (cl_int)across, (cl_int)tiles};
     }
     return tiles;
+}
+
+/* A layer's tensors for its gradients. */
+#define MEMORY_OF_GRADIENTS(u)                                                                               \
+    MEMORY(&(u)->dZ), MEMORY(&(u)->X), MEMORY(&(u)->layer->W.value), MEMORY(&(u)->layer->W.gradient),        \
+        MEMORY(&(u)->layer->b.gradient)
+
+static clm_status tiled_gradient_all(struct gemm_provider *gemm, const struct layer_update *updates,
+                                     size_t count, double l2, struct clm_error *error)
+{
+    struct tiled *const tiled = tiled_of(gemm);
+    const struct layer_update *const second = update_at(updates, count, 1), *const third =
+                                                                                update_at(updates, count, 2);
+    struct tiled_layers parts = {{{0}}};
+    const size_t tiles = divide_updates(tiled->variant, updates, count, &parts);
+    const size_t local = items_of(tiled->variant), global = tiles * local;
+    return kernel_table_launch(
+        gemm->kernels, &tiled->table, GRADIENT, NO_ACTIVATION, NO_RULE, 1, &global, &local,
+        ARGUMENTS(INT(updates->X.rows), ARGUMENT(parts), SCALAR(cl_float, 2 * l2),
+                  MEMORY_OF_GRADIENTS(updates), MEMORY_OF_GRADIENTS(second), MEMORY_OF_GRADIENTS(third)),
+        error);
+}
+
+static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                 struct linear *layer, double l2, struct clm_error *error)
+{
+    const struct layer_update update = {layer, *dZ, *X};
+    return tiled_gradient_all(gemm, &update, 1, l2, error);
 }
 
 static clm_status tiled_descend_all(struct gemm_provider *gemm, const struct layer_update *updates,
@@ -435,9 +451,9 @@ static clm_status tiled_head(struct gemm_provider *gemm, const struct tensor *X,
     {                                                                                                        \
         .name = provider_name, .variant = first_variant, .open = open_tiled, .close = close_tiled,           \
         .workspace = tiled_workspace, .build = tiled_build, .forward = tiled_forward,                        \
-        .backward_input = tiled_backward_input, .gradient = tiled_gradient, .descend = tiled_descend,        \
-        .descend_all = tiled_descend_all, .gathers_beside = true, .has_head = tiled_has_head,                \
-        .head = tiled_head                                                                                   \
+        .backward_input = tiled_backward_input, .gradient = tiled_gradient,                                  \
+        .gradient_all = tiled_gradient_all, .descend = tiled_descend, .descend_all = tiled_descend_all,      \
+        .gathers_beside = true, .has_head = tiled_has_head, .head = tiled_head                               \
     }
 
 const struct gemm_operations gemm_tiled = TILED("tiled", MIDDLE);
