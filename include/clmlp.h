@@ -820,6 +820,14 @@ struct clm_class_measures {
     double roc_auc;
 };
 
+#define CLM_CALIBRATION_BINS 15
+
+/* Rows whose confidence, the largest of their probabilities, is about the same. */
+struct clm_calibration_bin {
+    size_t rows, correct;
+    double confidence; /* their mean; NaN without rows */
+};
+
 /* What probabilities are worth, measured by the labels. Each row counts the same. The means over classes are
  * those of scikit-learn; classes without rows are left out of them. */
 struct clm_measures {
@@ -835,6 +843,15 @@ struct clm_measures {
     double top5_accuracy;
     size_t *confusion; /* (classes, classes): rows of class t predicted to be c, at [t * classes + c] */
     struct clm_class_measures *of_class; /* (classes) */
+    double mean_confidence;              /* the mean over rows of the largest probability */
+    /* Bin b has the rows with a confidence above b / CLM_CALIBRATION_BINS and at most (b + 1) /
+     * CLM_CALIBRATION_BINS. */
+    struct clm_calibration_bin bins[CLM_CALIBRATION_BINS];
+    /* The mean over rows of |share of correct rows - mean confidence| of their bin: 0 if a net is right in
+     * half of the rows of which it is sure by a half, and so on (Guo, Pleiss, Sun, Weinberger: On calibration
+     * of modern neural networks; 2017). */
+    double calibration_error;
+    double brier_score; /* the mean over rows of Σ (p - 1)^2 of the label and p^2 of the other classes */
 };
 
 /* Measures probabilities (rows, classes) by labels (rows). The caller frees *out with clm_measures_free.
@@ -842,6 +859,16 @@ struct clm_measures {
 CLM_MUST_CHECK clm_status clm_measure(const float *probabilities, const uint32_t *labels, size_t rows,
                                       size_t classes, struct clm_measures **out, struct clm_error *error);
 void clm_measures_free(struct clm_measures *measures);
+
+/* The share of rows whose label is among the `top` largest probabilities, of equal ones the lower classes.
+ * The arguments are those that clm_measure takes, and `top` from 1 to `classes`. */
+double clm_top_accuracy(const float *probabilities, const uint32_t *labels, size_t rows, size_t classes,
+                        size_t top);
+
+/* Writes a PNG to `path`: the share of correct rows of each bin over its confidence, and how many rows each
+ * bin has. `title` may be NULL. */
+CLM_MUST_CHECK clm_status clm_reliability_plot(const char *path, const char *title,
+                                               const struct clm_measures *measures, struct clm_error *error);
 
 /* Computes the class probabilities (rows, classes) of x (rows, features): values as the training data had
  * them, bytes as numbers from 0 to 255. Doubles go through clm_data_from_arrays and clm_predict. */

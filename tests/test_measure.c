@@ -127,6 +127,94 @@ START_TEST(area_by_pairs)
 }
 END_TEST
 
+/* Any k: the label's places among six probabilities are 1, 3, 5 and 6. */
+START_TEST(any_largest)
+{
+    static const float row[6] = {0.1f, 0.3f, 0.25f, 0.15f, 0.15f, 0.05f};
+    static const uint32_t labels[4] = {1, 3, 0, 5};
+    static const double shares[6] = {0.25, 0.25, 0.5, 0.5, 0.75, 1};
+    float p[24];
+    for (size_t r = 0; r < 4; r++)
+        memcpy(p + r * 6, row, sizeof row);
+    for (size_t k = 1; k <= 6; k++)
+        ck_assert_within(clm_top_accuracy(p, labels, 4, 6, k), shares[k - 1], 0);
+}
+END_TEST
+
+/* Confidences 0.6, 0.6 and 0.5, which is in bin 7 (above 7/15 = 0.467), and 1 in the last one. 0.6 = 9/15 is
+ * the end of bin 8, but the float 0.6 is above it. Right are the second of 0.6, 0.5 and 1:
+ * |1 - 2 0.6| + |1 - 0.5| + 0, divided by 4. Squares: 2 0.6^2, 2 0.4^2, 2 0.5^2, 0. */
+START_TEST(calibration)
+{
+    static const float p[8] = {0.6f, 0.4f, 0.4f, 0.6f, 0.5f, 0.5f, 1, 0};
+    static const uint32_t labels[4] = {1, 1, 0, 0};
+    const double off = 4 * FLT_EPSILON; /* 0.6 and 0.4 as floats, and their squares */
+    struct clm_measures *const m = measure(p, labels, 4, 2);
+    size_t rows = 0;
+    for (size_t b = 0; b < CLM_CALIBRATION_BINS; b++) {
+        rows += m->bins[b].rows;
+        ck_assert(m->bins[b].rows || isnan(m->bins[b].confidence));
+    }
+    ck_assert_uint_eq(rows, 4);
+    ck_assert_uint_eq(m->bins[9].rows, 2);
+    ck_assert_uint_eq(m->bins[9].correct, 1);
+    ck_assert_within(m->bins[9].confidence, 0.6, off);
+    ck_assert_uint_eq(m->bins[7].rows, 1);
+    ck_assert_uint_eq(m->bins[7].correct, 1);
+    ck_assert_uint_eq(m->bins[14].rows, 1);
+    ck_assert_within(m->calibration_error, (0.2 + 0.5) / 4, off);
+    ck_assert_within(m->mean_confidence, 2.7 / 4, off);
+    ck_assert_within(m->brier_score, (2 * 0.36 + 2 * 0.16 + 2 * 0.25) / 4, off);
+    clm_measures_free(m);
+}
+END_TEST
+
+/* No end of a bin but 0 and 1 is a float. The floats nearest to 1/3 and 1/5 are above them, and so in the
+ * next bin. A float one step above 1 counts as 1. */
+START_TEST(bins_at_their_ends)
+{
+    const float third = 1 / 3.0f, below = nextafterf(third, 0);
+    const float p[15] = {third, 0.3f, 0.3f, below, 0.3f, 0.3f, 0.2f, 0.2f, 0.2f, nextafterf(1, 2),
+                         0,     0,    1,    0,     0};
+    static const uint32_t labels[5] = {0};
+    struct clm_measures *const m = measure(p, labels, 5, 3);
+    ck_assert_uint_eq(m->bins[5].rows, 1);
+    ck_assert_uint_eq(m->bins[4].rows, 1);
+    ck_assert_uint_eq(m->bins[3].rows, 1);
+    ck_assert_uint_eq(m->bins[14].rows, 2);
+    clm_measures_free(m);
+}
+END_TEST
+
+/* A net that is right as often as it says, but for a rounded count of rows. */
+START_TEST(calibrated)
+{
+    enum { ROWS = 1000 };
+    static float p[2 * ROWS];
+    static uint32_t labels[ROWS];
+    for (size_t r = 0; r < ROWS; r++) {
+        p[2 * r] = r % 2 ? 0.75f : 0.625f;
+        p[2 * r + 1] = 1 - p[2 * r];
+        labels[r] = r % 2 ? r / 2 % 4 == 0 : r / 2 % 500 * 8 / 500 >= 5; /* a quarter; three eighths */
+    }
+    struct clm_measures *const m = measure(p, labels, ROWS, 2);
+    ck_assert_within(m->calibration_error, 0.0, 2.0 / ROWS); /* 500 is no multiple of 8 */
+    clm_measures_free(m);
+}
+END_TEST
+
+START_TEST(reliability)
+{
+    static const float p[8] = {0.6f, 0.4f, 0.4f, 0.6f, 0.5f, 0.5f, 1, 0};
+    static const uint32_t labels[4] = {1, 1, 0, 0};
+    struct clm_measures *const m = measure(p, labels, 4, 2);
+    ck_assert_done(clm_reliability_plot("/dev/null", "a net", m, &error));
+    ck_assert_done(clm_reliability_plot("/dev/null", NULL, m, &error));
+    ck_assert_int_eq(clm_reliability_plot("/nonexistent/x.png", NULL, m, &error), CLM_ERROR_IO);
+    clm_measures_free(m);
+}
+END_TEST
+
 START_TEST(refused)
 {
     static const float good[4] = {0.5f, 0.5f, 0.5f, 0.5f}, bad[4] = {0.5f, 0.5f, NAN, 0.5f},
@@ -161,7 +249,12 @@ int main(void)
     tcase_add_test(cases, absent_classes);
     tcase_add_test(cases, one_class);
     tcase_add_test(cases, five_largest);
+    tcase_add_test(cases, any_largest);
     tcase_add_test(cases, area_by_pairs);
+    tcase_add_test(cases, bins_at_their_ends);
+    tcase_add_test(cases, calibrated);
+    tcase_add_test(cases, calibration);
+    tcase_add_test(cases, reliability);
     tcase_add_test(cases, refused);
     suite_add_tcase(suite, cases);
     return test_run(suite);

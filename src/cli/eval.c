@@ -9,12 +9,25 @@
 struct report {
     const struct prediction *prediction;
     struct clm_measures *measures;
-    double guess_loss; /* clm_guess_loss */
+    double guess_loss;   /* clm_guess_loss */
+    size_t top;          /* 0: no top-k accuracy */
+    double top_accuracy; /* share of rows whose label is among the `top` largest probabilities */
 };
 
-static clm_status measure(const struct prediction *prediction, struct clm_measures **out,
-                          struct clm_error *error)
+/* Chooses k of the top-k accuracy: --top-k, or 5 if there are more classes. */
+static clm_status choose_top(const struct clm_settings *settings, struct report *report,
+                             struct clm_error *error)
 {
+    const size_t classes = report->prediction->classes, asked = clm_settings_count(settings, "top-k");
+    report->top = asked ? asked : classes > 5 ? 5 : 0;
+    if (asked <= classes)
+        return CLM_OK;
+    return fail(error, CLM_ERROR_ARGUMENT, "--top-k %zu: the model has only %zu classes", asked, classes);
+}
+
+static clm_status measure(struct report *report, struct clm_error *error)
+{
+    const struct prediction *const prediction = report->prediction;
     const size_t rows = prediction->rows,
                  unlabelled = clm_data_unlabelled(prediction->data, prediction->part);
     if (unlabelled)
@@ -22,13 +35,15 @@ static clm_status measure(const struct prediction *prediction, struct clm_measur
                     "%zu of %zu rows have no label to compare with; give them labels, or use clmlp predict",
                     unlabelled, rows);
     uint32_t *const labels = calloc(rows, sizeof *labels);
-    *out = NULL;
     if (!labels)
         return fail(error, CLM_ERROR_MEMORY, "no memory for the labels of %zu rows", rows);
     for (size_t r = 0; r < rows; r++)
         labels[r] = clm_data_label(prediction->data, prediction->part, r);
     const clm_status status =
-        clm_measure(prediction->probabilities, labels, rows, prediction->classes, out, error);
+        clm_measure(prediction->probabilities, labels, rows, prediction->classes, &report->measures, error);
+    if (status == CLM_OK && report->top)
+        report->top_accuracy =
+            clm_top_accuracy(prediction->probabilities, labels, rows, prediction->classes, report->top);
     free(labels);
     return status;
 }
@@ -56,8 +71,16 @@ static void print_area(const struct clm_measures *measures)
         printf("ROC AUC   %.5f  mean over classes, each against the rest\n", measures->roc_auc);
 }
 
+/* "top 5", in the caller's text. */
+static const char *top_name(char name[32], size_t top)
+{
+    snprintf(name, 32, "top %zu", top);
+    return name;
+}
+
 static void print_measures(const struct report *report)
 {
+    char name[32];
     const struct prediction *const prediction = report->prediction;
     const struct clm_measures *const measures = report->measures;
     printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
@@ -71,8 +94,14 @@ static void print_measures(const struct report *report)
     print_area(measures);
     printf("log loss  %.5f  %.5f by guessing with the classes' frequencies\n", measures->log_loss,
            report->guess_loss);
-    if (!isnan(measures->top5_accuracy))
-        printf("top 5     %.2f %%\n", 100 * measures->top5_accuracy);
+    if (report->top)
+        printf("%-9s %.2f %%  of the labels are among the %zu largest probabilities\n",
+               top_name(name, report->top), 100 * report->top_accuracy, report->top);
+    printf("sure      %.2f %%  mean confidence: of the largest probability of each row\n",
+           100 * measures->mean_confidence);
+    printf("ECE       %.2f %%  expected calibration error, in %d bins\n", 100 * measures->calibration_error,
+           CLM_CALIBRATION_BINS);
+    printf("Brier     %.5f\n", measures->brier_score);
 }
 
 static void print_matrix(const struct prediction *prediction, const struct clm_measures *measures)
@@ -145,18 +174,36 @@ static json_t *describe_matrix(const struct clm_measures *measures)
     return rows;
 }
 
+/* [{"rows": 10, "correct": 9, "confidence": 0.93}, …], the confidence null if there are no rows. */
+static json_t *describe_bins(const struct clm_measures *measures)
+{
+    json_t *const list = json_array();
+    for (size_t b = 0; b < CLM_CALIBRATION_BINS; b++) {
+        const struct clm_calibration_bin *const bin = &measures->bins[b];
+        json_list_add(list, json_pack("{sI sI so}", "rows", (json_int_t)bin->rows, "correct",
+                                      (json_int_t)bin->correct, "confidence", json_number(bin->confidence)));
+    }
+    return list;
+}
+
 /* What nothing defines is null. */
 static json_t *cli_eval_describe(const struct report *report)
 {
     const struct prediction *const prediction = report->prediction;
     const struct clm_measures *const measures = report->measures;
-    return json_pack("{sI so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
-                     json_number(prediction->score.loss), "accuracy", json_number(prediction->score.accuracy),
-                     "balanced_accuracy", json_number(measures->balanced_accuracy), "macro_f1",
-                     json_number(measures->macro_f1), "roc_auc", json_number(measures->roc_auc), "log_loss",
-                     json_number(measures->log_loss), "guess_loss", json_number(report->guess_loss),
-                     "top5_accuracy", json_number(measures->top5_accuracy), "classes",
-                     describe_classes(prediction, measures), "confusion", describe_matrix(measures));
+    json_t *const top = report->top ? json_pack("{sI so}", "k", (json_int_t)report->top, "accuracy",
+                                                json_number(report->top_accuracy))
+                                    : json_null();
+    return json_pack(
+        "{sI so so so so so so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
+        json_number(prediction->score.loss), "accuracy", json_number(prediction->score.accuracy),
+        "balanced_accuracy", json_number(measures->balanced_accuracy), "macro_f1",
+        json_number(measures->macro_f1), "roc_auc", json_number(measures->roc_auc), "log_loss",
+        json_number(measures->log_loss), "guess_loss", json_number(report->guess_loss), "top5_accuracy",
+        json_number(measures->top5_accuracy), "top", top, "mean_confidence",
+        json_number(measures->mean_confidence), "calibration_error", json_number(measures->calibration_error),
+        "brier_score", json_number(measures->brier_score), "reliability", describe_bins(measures), "classes",
+        describe_classes(prediction, measures), "confusion", describe_matrix(measures));
 }
 
 /* ---- what went wrong ---- */
@@ -189,6 +236,16 @@ static void warn_of_failure(const struct report *report)
             loss, guess);
 }
 
+/* Draws the reliability diagram, if that is wanted. */
+static clm_status draw_reliability(const struct clm_settings *settings, const struct report *report,
+                                   struct clm_error *error)
+{
+    const char *const path = clm_settings_text(settings, "reliability");
+    return path ? clm_reliability_plot(path, clm_data_source(report->prediction->data), report->measures,
+                                       error)
+                : CLM_OK;
+}
+
 static int cli_eval_report(const struct clm_settings *settings, const struct report *report)
 {
     const char *const json = clm_settings_text(settings, "json");
@@ -209,9 +266,13 @@ static clm_status run_eval(struct invocation *in, struct clm_error *error)
     struct report report = {.prediction = &prediction};
     clm_status status = predict(in, true, &prediction, error);
     if (status == CLM_OK)
-        status = measure(&prediction, &report.measures, error);
+        status = choose_top(in->settings, &report, error);
+    if (status == CLM_OK)
+        status = measure(&report, error);
     if (status == CLM_OK)
         status = clm_guess_loss(prediction.data, &report.guess_loss, error);
+    if (status == CLM_OK)
+        status = draw_reliability(in->settings, &report, error);
     if (status == CLM_OK)
         in->code = cli_eval_report(in->settings, &report);
     clm_measures_free(report.measures);
@@ -221,8 +282,8 @@ static clm_status run_eval(struct invocation *in, struct clm_error *error)
 
 const struct command command_eval = {
     "eval",
-    "loss, accuracy, measures for uneven classes, and confusion matrix of a model",
+    "loss, accuracy, measures for uneven classes, calibration and confusion matrix of a model",
     run_eval,
-    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss and top-5 accuracy, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss, top-5 accuracy and how far its confidence can be trusted, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

@@ -74,22 +74,73 @@ static size_t first_of_largest(const float *p, size_t classes)
     return best;
 }
 
+double clm_top_accuracy(const float *probabilities, const uint32_t *labels, size_t rows, size_t classes,
+                        size_t top)
+{
+    size_t near = 0;
+    for (size_t r = 0; r < rows; r++)
+        near += rank_of(probabilities + r * classes, classes, labels[r]) < top;
+    return (double)near / (double)rows;
+}
+
 static void measure_rows(const float *probabilities, const uint32_t *labels, struct clm_measures *out)
 {
     const size_t C = out->classes;
     double loss = 0;
-    size_t correct = 0, near = 0;
+    size_t correct = 0;
     for (size_t r = 0; r < out->rows; r++) {
         const float *const p = probabilities + r * C;
         const size_t label = labels[r], predicted = first_of_largest(p, C);
         out->confusion[label * C + predicted]++;
         loss -= log(fmax((double)p[label], DBL_EPSILON));
         correct += predicted == label;
-        near += C > TOP && rank_of(p, C, label) < TOP;
     }
     out->log_loss = loss / (double)out->rows;
     out->accuracy = (double)correct / (double)out->rows;
-    out->top5_accuracy = C > TOP ? (double)near / (double)out->rows : NAN;
+    out->top5_accuracy = C > TOP ? clm_top_accuracy(probabilities, labels, out->rows, C, TOP) : NAN;
+}
+
+/* ---- calibration ---- */
+
+/* A confidence is a float, of 24 bits: its product with 15 is exact in double. */
+static size_t bin_of(double confidence)
+{
+    const double last = CLM_CALIBRATION_BINS - 1;
+    return (size_t)fmin(fmax(ceil(confidence * CLM_CALIBRATION_BINS) - 1, 0), last);
+}
+
+/* Sum over classes of the squared differences between the probabilities and 1 for the label, 0 for others. */
+static double brier_of(const float *p, size_t classes, size_t label)
+{
+    double sum = 0;
+    for (size_t c = 0; c < classes; c++) {
+        const double difference = (double)p[c] - (c == label);
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+static void measure_calibration(const float *probabilities, const uint32_t *labels, struct clm_measures *out)
+{
+    const size_t C = out->classes;
+    double sums[CLM_CALIBRATION_BINS] = {0}, all = 0, brier = 0, errors = 0;
+    for (size_t r = 0; r < out->rows; r++) {
+        const float *const p = probabilities + r * C;
+        const size_t predicted = first_of_largest(p, C), bin = bin_of((double)p[predicted]);
+        sums[bin] += (double)p[predicted];
+        all += (double)p[predicted];
+        out->bins[bin].rows++;
+        out->bins[bin].correct += predicted == labels[r];
+        brier += brier_of(p, C, labels[r]);
+    }
+    for (size_t b = 0; b < CLM_CALIBRATION_BINS; b++) {
+        struct clm_calibration_bin *const bin = &out->bins[b];
+        bin->confidence = bin->rows ? sums[b] / (double)bin->rows : NAN;
+        errors += fabs((double)bin->correct - sums[b]);
+    }
+    out->mean_confidence = all / (double)out->rows;
+    out->calibration_error = errors / (double)out->rows;
+    out->brier_score = brier / (double)out->rows;
 }
 
 /* ---- classes ---- */
@@ -189,6 +240,7 @@ clm_status clm_measure(const float *probabilities, const uint32_t *labels, size_
     status = measures_create(rows, classes, &measures, error);
     if (status == CLM_OK) {
         measure_rows(probabilities, labels, measures);
+        measure_calibration(probabilities, labels, measures);
         for (size_t c = 0; c < classes; c++)
             measure_class(measures, c, &measures->of_class[c]);
         status = measure_areas(probabilities, labels, measures, error);

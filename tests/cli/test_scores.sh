@@ -1,0 +1,47 @@
+#!/bin/sh
+# How sure a net is, on the command line: top-k accuracy, calibration, the reliability diagram.
+#
+#   test_scores.sh PROGRAM ROOT
+set -eu
+# shellcheck source=tests/cli/program.sh
+. "$2/tests/cli/program.sh"
+
+# Rows of seven classes that overlap, with the same numbers each time: rows ROWS FIRST.
+rows() {
+    awk -v rows="$1" -v first="$2" '
+    function noise(r, k) { r = (r * 7919 + k * 104729 + 17) % 65521; return (r * r % 65521) / 65521 + (r * 31 % 997) / 997 }
+    BEGIN {
+        print "a,b,kind"
+        for (r = first; r < first + rows; r++)
+            printf "%.4f,%.4f,%s\n", noise(r, 1) + r % 7 / 3, noise(r, 2) - r % 7 / 5, substr("ABCDEFG", r % 7 + 1, 1)
+    }'
+}
+
+rows 700 0 >train.csv
+rows 350 3000 >test.csv
+train='train --data train.csv --test test.csv --backend reference --hidden 16 --epochs 8 --quiet'
+# shellcheck disable=SC2086 # words
+succeeds $train --out run
+
+# ---- eval ----
+
+on='--data train.csv --test test.csv --backend reference'
+# shellcheck disable=SC2086 # words
+{
+    succeeds eval run $on --json scores.json --reliability drawn.png
+    check 'eval: top 5 of more than five classes' has_line out '^top 5     [0-9.]+ %  of the labels are among the 5 largest'
+    check 'eval: mean confidence' has_line out '^sure      [0-9.]+ %  mean confidence'
+    check 'eval: calibration error' has_line out '^ECE       [0-9.]+ %  expected calibration error, in 15 bins$'
+    check 'eval: Brier score' has_line out '^Brier     0\.[0-9]{5}$'
+    check 'eval --json: k' sh -c "tr -d ' \n' <scores.json | grep -Eq '\"top\":\{\"k\":5,\"accuracy\":[0-9.]+\}'"
+    check 'eval --json: calibration' grep -Eq '"calibration_error": 0\.[0-9]+' scores.json
+    check 'eval --json: 15 bins' [ "$(sed -n '/"reliability"/,/\]/p' scores.json | grep -c '"confidence"')" -eq 15 ]
+    check 'eval --json: all rows are in a bin' [ "$(sed -n '/"reliability"/,/\]/s/.*"rows": \([0-9]*\).*/\1/p' scores.json | awk '{ sum += $1 } END { print sum }')" -eq 350 ]
+    check 'eval --reliability: a PNG' sh -c "head -c 4 drawn.png | grep -q PNG"
+    succeeds eval run $on --top-k 7
+    check 'eval --top-k: all classes' has_line out '^top 7     100\.00 %'
+    succeeds eval run $on --top-k 1
+    check 'eval --top-k 1 is the accuracy' [ "$(sed -n 's/^top 1     \([0-9.]*\) .*/\1/p' out)" = "$(sed -n 's/^accuracy  \([0-9.]*\) .*/\1/p' out)" ]
+    fails 'top-k 8: the model has only 7 classes' eval run $on --top-k 8
+}
+finish
