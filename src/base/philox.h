@@ -18,7 +18,8 @@ enum random_stream {
     RANDOM_CHANGE = 7, /* of a training row; kernels/augment.cl repeats these two numbers */
     RANDOM_NOISE = 8,
     RANDOM_MIXUP,
-    RANDOM_SPLIT
+    RANDOM_SPLIT,
+    RANDOM_DROPOUT = 11 /* kernels/finish.cl repeats this number */
 };
 
 /* A sequence of random numbers. Each use and each part of a use (a layer, an epoch) has its own `stream`, the

@@ -158,6 +158,14 @@ clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t 
                : CLM_OK;
 }
 
+clm_status backend_prepare_finish(struct clm_backend *be, enum norm_kind norm, enum activation act,
+                                  struct clm_error *error)
+{
+    return be->operations->prepare_finish && !be->memory.is_planning
+               ? be->operations->prepare_finish(be, norm, act, error)
+               : CLM_OK;
+}
+
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 {
     return be->operations->finish ? be->operations->finish(be, error) : CLM_OK;
@@ -477,6 +485,121 @@ clm_status loss_prepare(struct clm_backend *be, const struct loss *loss, struct 
     return status || loss_is_plain(loss) || !be->operations->loss_prepare
                ? status
                : be->operations->loss_prepare(be, loss, error);
+}
+
+/* ---- norms and dropout ---- */
+
+static clm_status expect_available(const struct clm_backend *be, const char *here, bool is_there,
+                                   struct clm_error *error)
+{
+    return is_there ? CLM_OK
+                    : clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
+                                       "%s: the %s backend does not have it; take another backend", here,
+                                       be->operations->name);
+}
+
+/* Centre and inverse are those of the batch, with a place for each column, or at least one for each row. */
+static clm_status expect_batch_statistics(const char *here, const struct norm *norm, size_t B, size_t O,
+                                          struct clm_error *error)
+{
+    const size_t centres = norm->centre.columns, inverses = norm->inverse.columns,
+                 rows = norm->kind == NORM_LAYER ? B : O;
+    const bool is_by_row = norm->kind == NORM_LAYER;
+    const clm_status status = backend_expect(here, "centre", &norm->centre, TENSOR_REAL, 1,
+                                             is_by_row ? size_max(centres, rows) : rows, error);
+    return status ? status
+                  : backend_expect(here, "inverse", &norm->inverse, TENSOR_REAL, 1,
+                                   is_by_row ? size_max(inverses, rows) : rows, error);
+}
+
+static clm_status expect_norm(const char *here, const struct norm *norm, size_t B, size_t O, bool is_training,
+                              struct clm_error *error)
+{
+    clm_status status;
+    if ((status = backend_expect(here, "scale", &norm->scale.value, TENSOR_REAL, 1, O, error)) ||
+        (status = backend_expect(here, "shift", &norm->shift.value, TENSOR_REAL, 1, O, error)))
+        return status;
+    if (norm->kind == NORM_BATCH &&
+        ((status = backend_expect(here, "running mean", &norm->mean, TENSOR_REAL, 1, O, error)) ||
+         (status = backend_expect(here, "running variance", &norm->variance, TENSOR_REAL, 1, O, error))))
+        return status;
+    return norm->kind == NORM_LAYER || is_training ? expect_batch_statistics(here, norm, B, O, error)
+                                                   : CLM_OK;
+}
+
+static bool is_normalising(const struct norm *norm)
+{
+    return norm && norm->kind != NORM_NONE;
+}
+
+static clm_status expect_dropout(const char *here, const struct dropout *dropout, struct clm_error *error)
+{
+    if (!dropout || (dropout->share >= 0 && dropout->share < 1 && dropout->step <= DROPOUT_STEPS &&
+                     dropout->layer <= DROPOUT_LAYERS))
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_ARGUMENT,
+        "%s: a share of %g to drop in step %llu of layer %u; it has to be below 1, in step %u of layer %u at most",
+        here, dropout->share, (unsigned long long)dropout->step, dropout->layer, DROPOUT_STEPS,
+        DROPOUT_LAYERS);
+}
+
+clm_status layer_finish(struct clm_backend *be, const struct tensor *Z, const struct finish *finish,
+                        struct tensor *Y, struct clm_error *error)
+{
+    const char *const here = "layer_finish";
+    const size_t B = Z->rows, O = Z->columns;
+    clm_status status;
+    if ((status = expect_available(be, here, be->operations->layer_finish != NULL, error)) ||
+        (status = backend_expect(here, "Z", Z, TENSOR_REAL, B, O, error)) ||
+        (status = backend_expect(here, "Y", Y, TENSOR_REAL, B, O, error)) ||
+        (is_normalising(finish->norm) &&
+         (status = expect_norm(here, finish->norm, B, O, finish->is_training, error))) ||
+        (status = expect_dropout(here, finish->dropout, error)) ||
+        (finish->residual &&
+         (status = backend_expect(here, "residual", finish->residual, TENSOR_REAL, B, O, error))) ||
+        (finish->gate && (status = backend_expect(here, "gate", finish->gate, TENSOR_REAL, B, O, error))))
+        return status;
+    struct finish plain = *finish;
+    if (!is_normalising(finish->norm))
+        plain.norm = NULL;
+    if (finish->dropout && finish->dropout->share == 0)
+        plain.dropout = NULL;
+    return be->operations->layer_finish(be, Z, &plain, Y, error);
+}
+
+clm_status gate_backward(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                         const struct gate *gate, struct tensor *dZ, struct clm_error *error)
+{
+    const char *const here = "gate_backward";
+    const size_t B = dY->rows, O = dY->columns;
+    clm_status status;
+    if ((status = expect_available(be, here, be->operations->gate_backward != NULL, error)) ||
+        (status = backend_expect(here, "dY", dY, TENSOR_REAL, B, O, error)) ||
+        (skip && (status = backend_expect(here, "skip", skip, TENSOR_REAL, B, O, error))) ||
+        (status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = expect_gate(here, gate, dZ, error)))
+        return status;
+    return be->operations->gate_backward(be, dY, skip, gate ? gate : &no_gate, dZ, error);
+}
+
+clm_status norm_backward(struct clm_backend *be, struct norm *norm, const struct tensor *Z, struct tensor *dN,
+                         struct clm_error *error)
+{
+    const char *const here = "norm_backward";
+    const size_t B = Z->rows, O = Z->columns;
+    clm_status status;
+    if (!is_normalising(norm))
+        return CLM_OK;
+    if ((status = expect_available(be, here, be->operations->norm_backward != NULL, error)) ||
+        (status = backend_expect(here, "Z", Z, TENSOR_REAL, B, O, error)) ||
+        (status = backend_expect(here, "dN", dN, TENSOR_REAL, B, O, error)) ||
+        (status = backend_expect(here, "scale", &norm->scale.value, TENSOR_REAL, 1, O, error)) ||
+        (status = expect_batch_statistics(here, norm, B, O, error)) ||
+        (status = expect_like(here, "gradient of scale", &norm->scale.gradient, &norm->scale.value, error)) ||
+        (status = expect_like(here, "gradient of shift", &norm->shift.gradient, &norm->scale.value, error)))
+        return status;
+    return be->operations->norm_backward(be, norm, Z, dN, error);
 }
 
 clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error)

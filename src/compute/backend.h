@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "compute/augmentation.h"
 #include "compute/loss.h"
+#include "compute/dropout.h"
 #include "compute/tensor.h"
 #include "compute/vocabulary.h"
 
@@ -30,6 +31,13 @@ struct gate {
         *of; /* (B,I) with GATE_OF_OUTPUT its output Y, with GATE_SAVED what its forward pass saved */
 };
 
+/* A factor of act' that layer_finish saved multiplies, whatever the layer's activation is. The kernels of the
+ * activation that this returns multiply by it: the layer's own, if it saves its gate anyway. */
+static inline enum activation saved_gate_activation(enum activation act)
+{
+    return activations[act].gate == GATE_SAVED ? act : ACTIVATION_SILU;
+}
+
 #define EPILOGUE(act) (&(const struct epilogue){(act), NULL})
 #define GATE(act, of) (&(const struct gate){(act), (of)})
 
@@ -45,6 +53,32 @@ struct parameter {
 /* A linear layer. */
 struct linear {
     struct parameter W, b; /* (O,I) by weights_create, (1,O) */
+};
+
+/* What normalises a layer's Z (B,O); tensors that the kind does not name may be empty.
+ *
+ *   N = (Z - centre) * inverse * scale + shift     inverse = 1 / sqrt(variance + NORM_EPSILON)
+ *
+ *   NORM_BATCH  centre and variance of each column of the batch. The running statistics move by NORM_MOMENTUM
+ *               towards those of the batch, the variance towards the unbiased one (divided by B - 1), unless
+ *               B is 1.
+ *   NORM_LAYER  centre and variance of each row */
+struct norm {
+    enum norm_kind kind;
+    struct parameter scale, shift; /* (1,O), no weights */
+    struct tensor mean, variance;  /* (1,O) running, of NORM_BATCH */
+    struct tensor centre,
+        inverse; /* of the batch in progress: (1,O) of NORM_BATCH, (1, at least B) of NORM_LAYER */
+};
+
+/* How a layer's Z becomes its output. */
+struct finish {
+    struct norm *norm; /* NULL: none */
+    enum activation act;
+    const struct dropout *dropout; /* NULL: nothing is dropped */
+    const struct tensor *residual; /* (B,O), is added; or NULL */
+    struct tensor *gate;           /* (B,O) out: dY/dN; or NULL */
+    bool is_training;              /* NORM_BATCH takes the batch's statistics, not the running ones */
 };
 
 /* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w + l1
@@ -169,6 +203,11 @@ CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *
                                           const enum activation *acts, enum rule rule, size_t batch,
                                           struct clm_error *error);
 
+/* Builds the kernels that layer_finish, gate_backward and norm_backward launch for layers with these norm and
+ * activation. A plan builds nothing. */
+CLM_MUST_CHECK clm_status backend_prepare_finish(struct clm_backend *be, enum norm_kind norm,
+                                                 enum activation act, struct clm_error *error);
+
 /* From here to memory_plan_end tensors are counted but have no memory. They must be freed or forgotten before
  * the end. memory_plan_end returns the planned peak. Of the backend, a plan changes only `memory`: the
  * planned numbers, and is_planning until the end. */
@@ -262,6 +301,32 @@ CLM_MUST_CHECK clm_status loss_gradient(struct clm_backend *be, const struct los
 /* Builds what loss_gradient needs, so that no step waits for a compiler. */
 CLM_MUST_CHECK clm_status loss_prepare(struct clm_backend *be, const struct loss *loss,
                                        struct clm_error *error);
+
+/* N = norm(Z), A = act(N), Y = drop(A) + residual, gate = dY/dN.
+ *
+ *   Z (B,O)     Y (B,O) out, may be Z
+ *
+ * While training, norm->centre and norm->inverse are filled for norm_backward, and running statistics move. A
+ * dropped element is 0, whatever A is, and so is its gate. */
+CLM_MUST_CHECK clm_status layer_finish(struct clm_backend *be, const struct tensor *Z,
+                                       const struct finish *finish, struct tensor *Y,
+                                       struct clm_error *error);
+
+/* dY = dY + skip, then dZ = dY * gate. A gate that layer_finish saved has an act with GATE_SAVED, as
+ * saved_gate_activation gives.
+ *
+ *   dY (B,O) in and out     skip (B,O), or NULL     dZ (B,O) out, may be dY, which then is lost */
+CLM_MUST_CHECK clm_status gate_backward(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                                        const struct gate *gate, struct tensor *dZ, struct clm_error *error);
+
+/* dN becomes dZ, in place, after a layer_finish of Z in training; the gradients of scale and shift are stored.
+ *
+ *   Z, dN (B,O)     x = (Z - centre) * inverse     d shift = Σ_B dN     d scale = Σ_B dN * x
+ *
+ *   NORM_BATCH  dZ = inverse * scale * (dN - mean(dN) - x * mean(dN * x)), with means of each column
+ *   NORM_LAYER  dZ = inverse * (g - mean(g) - x * mean(g * x)), g = dN * scale, with means of each row */
+CLM_MUST_CHECK clm_status norm_backward(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
+                                        struct tensor *dN, struct clm_error *error);
 
 /* P = softmax(Z), row by row.          P (B,C) out, may be Z */
 CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
@@ -398,9 +463,10 @@ struct backend_operations {
     __typeof__(backend_write) *write;
     __typeof__(backend_read) *read;
     __typeof__(backend_write_part) *write_part;
-    /* these four are NULL if nothing is queued and products need only their tensors */
+    /* these five are NULL if nothing is queued and products need only their tensors */
     __typeof__(backend_prepare) *prepare;
     __typeof__(loss_prepare) *loss_prepare;
+    __typeof__(backend_prepare_finish) *prepare_finish;
     __typeof__(backend_finish) *finish;
     __typeof__(backend_pace) *pace;
 
@@ -413,6 +479,10 @@ struct backend_operations {
     __typeof__(softmax_xent) *softmax_xent;
     __typeof__(loss_gradient) *loss_gradient; /* NULL: plain cross-entropy is the only loss */
     __typeof__(softmax) *softmax;
+    /* NULL in a backend of a user's kernels, which has no such layers */
+    __typeof__(layer_finish) *layer_finish;
+    __typeof__(gate_backward) *gate_backward;
+    __typeof__(norm_backward) *norm_backward;
     __typeof__(linear_backward_input) *linear_backward_input;
     __typeof__(linear_backward_params) *linear_backward_params;
     __typeof__(linear_gradients) *linear_gradients; /* NULL: one layer after the other */

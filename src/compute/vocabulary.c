@@ -8,6 +8,7 @@
 const struct activation_about activations[ACTIVATION_COUNT] = {ACTIVATIONS(VOCABULARY_ROW)};
 const struct rule_about rules[RULE_COUNT] = {RULES(VOCABULARY_ROW)};
 const struct loss_about loss_table[LOSS_COUNT] = {LOSSES(VOCABULARY_ROW)};
+const struct norm_about norms[NORM_COUNT] = {NORMS(VOCABULARY_ROW)};
 
 enum rule rule_named(const char *name)
 {

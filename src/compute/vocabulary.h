@@ -94,11 +94,21 @@ enum gate_source {
     ROW(LOSS_ABSOLUTE, "absolute", true, true)                                                               \
     ROW(LOSS_HUBER, "huber", true, true)                                                                     \
     ROW(LOSS_QUANTILE, "quantile", true, true)
+/* What layer_finish subtracts and divides by: nothing, or mean and deviation of each column of the batch, or of
+ * each row. */
+#define NORMS(ROW)                                                                                           \
+    ROW(NORM_NONE, "none")                                                                                   \
+    ROW(NORM_BATCH, "batch")                                                                                 \
+    ROW(NORM_LAYER, "layer")
+
+#define NORM_EPSILON  1e-5 /* is added to a variance; PyTorch's default */
+#define NORM_MOMENTUM 0.1  /* share of a batch in the running statistics; PyTorch's default */
 
 #define VOCABULARY_ENUMERATOR(enumerator, ...) enumerator,
 enum activation { ACTIVATIONS(VOCABULARY_ENUMERATOR) ACTIVATION_COUNT };
 enum rule { RULES(VOCABULARY_ENUMERATOR) RULE_COUNT };
 enum loss_kind { LOSSES(VOCABULARY_ENUMERATOR) LOSS_COUNT };
+enum norm_kind { NORMS(VOCABULARY_ENUMERATOR) NORM_COUNT };
 #undef VOCABULARY_ENUMERATOR
 
 enum { STATES_MOST = 2 }; /* tensors that a rule keeps beside a parameter */
@@ -126,9 +136,14 @@ struct loss_about {
     bool is_regression; /* which are not those of classes */
 };
 
+struct norm_about {
+    const char *symbol, *name;
+};
+
 extern const struct activation_about activations[ACTIVATION_COUNT];
 extern const struct rule_about rules[RULE_COUNT];
 extern const struct loss_about loss_table[LOSS_COUNT];
+extern const struct norm_about norms[NORM_COUNT];
 
 /* The rule of that name; RULE_SGD if there is none, or `name` is NULL. */
 enum rule rule_named(const char *name);

@@ -186,8 +186,7 @@ static float blas_act(enum activation act, float z, float *gate)
     return z;
 }
 
-/* y = act(y), and *gate = act' if `gate` is not NULL */
-static void blas_activate(enum activation act, size_t count, float *y, float *gate)
+void blas_activate(enum activation act, size_t count, float *y, float *gate)
 {
     float unsaved;
     if (act == ACTIVATION_RELU) /* a loop of its own, which becomes vectors */
@@ -198,8 +197,7 @@ static void blas_activate(enum activation act, size_t count, float *y, float *ga
             y[i] = blas_act(act, y[i], gate ? &gate[i] : &unsaved);
 }
 
-/* dx = dx act'; `of` is the one of struct gate */
-static void blas_through_gate(enum activation act, size_t count, const float *of, float *dx)
+void blas_through_gate(enum activation act, size_t count, const float *of, float *dx)
 {
     switch (act) {
     case ACTIVATION_RELU: /* if y is NaN, the slope is unknown: NaN */
@@ -476,6 +474,9 @@ static const struct backend_operations operations = {
     .softmax_xent = blas_softmax_xent,
     .loss_gradient = blas_loss_gradient,
     .softmax = blas_softmax,
+    .layer_finish = blas_layer_finish,
+    .gate_backward = blas_gate_backward,
+    .norm_backward = blas_norm_backward,
     .linear_backward_input = blas_backward_input,
     .linear_backward_params = blas_backward_params,
     .fuses_step = blas_fuses_step,

@@ -383,6 +383,34 @@ static bool opencl_fuses_step(const struct clm_backend *be, enum rule rule)
     return fuses_rule((const struct opencl_backend *)be, rule);
 }
 
+/* The three operations of norms and dropout have no kernels yet. */
+static clm_status fail_for_now(const char *here, struct clm_error *error)
+{
+    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
+                            "%s: the opencl backend does not have it yet; take the blas backend", here);
+}
+
+static clm_status opencl_layer_finish(struct clm_backend *be, const struct tensor *Z,
+                                      const struct finish *finish, struct tensor *Y, struct clm_error *error)
+{
+    (void)be, (void)Z, (void)finish, (void)Y;
+    return fail_for_now("layer_finish", error);
+}
+
+static clm_status opencl_gate_backward(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                                       const struct gate *gate, struct tensor *dZ, struct clm_error *error)
+{
+    (void)be, (void)dY, (void)skip, (void)gate, (void)dZ;
+    return fail_for_now("gate_backward", error);
+}
+
+static clm_status opencl_norm_backward(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
+                                       struct tensor *dN, struct clm_error *error)
+{
+    (void)be, (void)norm, (void)Z, (void)dN;
+    return fail_for_now("norm_backward", error);
+}
+
 const struct backend_operations opencl_operations = {
     .name = "opencl",
     .profile_start = profile_start,
@@ -409,6 +437,9 @@ const struct backend_operations opencl_operations = {
     .linear_forward = opencl_forward,
     .softmax_xent = opencl_softmax_xent,
     .softmax = opencl_softmax,
+    .layer_finish = opencl_layer_finish,
+    .gate_backward = opencl_gate_backward,
+    .norm_backward = opencl_norm_backward,
     .linear_backward_input = opencl_backward_input,
     .linear_backward_params = opencl_backward_params,
     .fuses_step = opencl_fuses_step,

@@ -90,8 +90,7 @@ static clm_status reference_gather_weights(struct clm_backend *be, const struct 
     return CLM_OK;
 }
 
-/* act(z); NaN stays NaN. */
-static double reference_activate(enum activation act, double z)
+double reference_activate(enum activation act, double z)
 {
     switch (act) {
     case ACTIVATION_RELU:
@@ -117,8 +116,7 @@ static double reference_activate(enum activation act, double z)
     return z;
 }
 
-/* act'(z) of an activation whose gate is saved. All have the limits 0 and 1. */
-static double slope_at(enum activation act, double z)
+double reference_slope_at(enum activation act, double z)
 {
     if (isinf(z))
         return z > 0 ? 1 : 0;
@@ -130,8 +128,7 @@ static double slope_at(enum activation act, double z)
     return tanh(softplus) + z / (1 + exp(-z)) * sech * sech;
 }
 
-/* dx act'; `of` is the one of struct gate */
-static double reference_through_gate(enum activation act, double dx, double of)
+double reference_through_gate(enum activation act, double dx, double of)
 {
     switch (act) {
     case ACTIVATION_RELU: /* the slope of NaN is unknown: NaN */
@@ -178,7 +175,7 @@ static void forward_rows(const struct tensor *X, const struct linear *layer, con
         for (size_t r = first; r < size_min(first + ROWS_AT_ONCE, Y->rows); r++) {
             reference_row(Y, r)[o] = reference_activate(epilogue->act, z[r - first] + b);
             if (epilogue->gate)
-                reference_row(epilogue->gate, r)[o] = slope_at(epilogue->act, z[r - first] + b);
+                reference_row(epilogue->gate, r)[o] = reference_slope_at(epilogue->act, z[r - first] + b);
         }
     }
 }
@@ -378,6 +375,9 @@ static const struct backend_operations operations = {
     .softmax_xent = reference_softmax_xent,
     .loss_gradient = reference_loss_gradient,
     .softmax = reference_softmax,
+    .layer_finish = reference_layer_finish,
+    .gate_backward = reference_gate_backward,
+    .norm_backward = reference_norm_backward,
     .linear_backward_input = reference_backward_input,
     .linear_backward_params = reference_backward_params,
     .linear_backward_update = reference_backward_update,
