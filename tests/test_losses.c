@@ -11,7 +11,7 @@
 
 #define U 0x1p-24 /* half a float's unit in the last place */
 
-static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS};
+static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL};
 
 static struct clm_backend *be; /* the backend of the running test */
 static struct clm_error error;

@@ -25,6 +25,7 @@
 #define FOR_ALL       "vector.cl philox.cl gather.cl augment.cl sums.cl softmax.cl bias_gradient.cl epilogue.cl"
 #define BY_ACTIVATION "activation.cl epilogue.cl"
 #define BY_RULE       "vector.cl optimiser.cl epilogue.cl bias_gradient.cl update.cl"
+#define FOR_LOSSES    "sums.cl softmax.cl loss.cl"
 #define FOR_PEAKS     "vector.cl peaks.cl"
 
 static const struct kernel_about kernels_about[KERNEL_COUNT] = {
@@ -41,6 +42,8 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_WEIGHTS_END] = {BY_RULE, "weights_end", false, true},
     [KERNEL_BIAS_UPDATE] = {BY_RULE, "bias_update", false, true},
     [KERNEL_PARAMETERS_STEP] = {BY_RULE, "parameters_step", false, true},
+    [KERNEL_LABEL_LOSS] = {FOR_LOSSES, "label_loss", false, false},
+    [KERNEL_VALUE_LOSS] = {FOR_LOSSES, "value_loss", false, false},
     [KERNEL_PEAK_COPY] = {FOR_PEAKS, "peak_copy", false, false},
     [KERNEL_PEAK_FMA] = {FOR_PEAKS, "peak_fma", false, false},
 };
@@ -221,6 +224,7 @@ static clm_status build_for_all(struct kernels *k, struct clm_error *error)
              opencl_is_pocl(k->device) ? " -DPOCL" : "");
     k->table.may_spill = true;
     k->table.items[KERNEL_SOFTMAX_XENT] = k->lanes;
+    k->table.items[KERNEL_LABEL_LOSS] = k->table.items[KERNEL_VALUE_LOSS] = k->lanes;
     k->table.items[KERNEL_BIAS_GRADIENT] = k->table.items[KERNEL_BIAS_UPDATE] = k->lanes * k->strips;
     const clm_status status =
         kernel_table_build_range(k, &k->table, 0, KERNEL_BIAS_ACTIVATION, NO_ACTIVATION, NO_RULE, error);
@@ -522,6 +526,81 @@ clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z, c
                   MEMORY(is_weighted && is_mixed ? &mixture->partner_weights : weights), MEMORY(dZ ? dZ : Z),
                   MEMORY(&sums->state)),
         error);
+}
+
+/* loss.cl has these numbers. */
+_Static_assert(LOSS_BINARY == 2 && LOSS_SQUARED == 3 && LOSS_ABSOLUTE == 4 && LOSS_HUBER == 5 &&
+                   LOSS_QUANTILE == 6 && QUANTILES_MOST == 8,
+               "loss.cl");
+
+static enum kernel_name loss_kernel(const struct loss *loss)
+{
+    return loss_table[loss->kind].has_values ? KERNEL_VALUE_LOSS : KERNEL_LABEL_LOSS;
+}
+
+clm_status opencl_loss_prepare(struct clm_backend *be, const struct loss *loss, struct clm_error *error)
+{
+    struct kernels *const k = self(be)->kernels;
+    return be->memory.is_planning
+               ? CLM_OK
+               : kernel_table_build(k, &k->table, loss_kernel(loss), NO_ACTIVATION, NO_RULE, error);
+}
+
+/* A kernel that adds the losses of the rows of Z, with an item for each row, up to all slots of the sums. */
+static clm_status launch_loss(struct kernels *k, enum kernel_name name, const struct tensor *Z,
+                              const struct kernel_argument *arguments, struct clm_error *error)
+{
+    const size_t groups = size_min(divide_up(Z->rows, k->lanes), METRICS_SLOTS), global = groups * k->lanes;
+    return kernel_table_launch(k, &k->table, name, NO_ACTIVATION, NO_RULE, 1, &global, &k->lanes, arguments,
+                               error);
+}
+
+static clm_status kernel_label_loss(struct kernels *k, const struct loss *loss, const struct tensor *Z,
+                                    const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                                    struct clm_error *error)
+{
+    const struct mixture *const mixture = targets->mixture;
+    const bool is_mixed = mixture_has_partners(mixture), is_weighted = mixture_has_weights(mixture);
+    const struct tensor *const weights = is_weighted ? &mixture->weights : Z; /* as in opencl_softmax_xent */
+    return launch_loss(
+        k, KERNEL_LABEL_LOSS, Z,
+        ARGUMENTS(INT(Z->rows), INT(Z->columns), INT(dZ != NULL), INT(loss->kind == LOSS_FOCAL),
+                  SCALAR(cl_float, loss->gamma), SCALAR(cl_float, 1 - loss->smoothing),
+                  SCALAR(cl_float, loss->smoothing / (double)Z->columns), MEMORY(Z), MEMORY(targets->labels),
+                  MEMORY(is_mixed ? &mixture->partners : targets->labels),
+                  SCALAR(cl_float, mixture ? mixture->share : 1), INT(is_weighted), MEMORY(weights),
+                  MEMORY(is_weighted && is_mixed ? &mixture->partner_weights : weights), MEMORY(dZ ? dZ : Z),
+                  MEMORY(&sums->state)),
+        error);
+}
+
+static clm_status kernel_value_loss(struct kernels *k, const struct loss *loss, const struct tensor *Z,
+                                    const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                                    struct clm_error *error)
+{
+    const bool is_weighted = mixture_has_weights(targets->mixture);
+    cl_float8 quantiles = {{0}};
+    for (size_t q = 0; q < loss_quantiles(loss); q++)
+        quantiles.s[q] = (cl_float)loss->quantiles[q];
+    return launch_loss(k, KERNEL_VALUE_LOSS, Z,
+                       ARGUMENTS(INT(Z->rows), INT(Z->columns), INT(loss_quantiles(loss)), INT(dZ != NULL),
+                                 INT(loss->kind), SCALAR(cl_float, loss->delta), ARGUMENT(quantiles),
+                                 SCALAR(cl_float, 1 / ((double)Z->rows * (double)Z->columns)), MEMORY(Z),
+                                 MEMORY(targets->values), INT(is_weighted),
+                                 MEMORY(is_weighted ? &targets->mixture->weights : Z), MEMORY(dZ ? dZ : Z),
+                                 MEMORY(&sums->state)),
+                       error);
+}
+
+clm_status opencl_loss_gradient(struct clm_backend *be, const struct loss *loss, const struct tensor *Z,
+                                const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                                struct clm_error *error)
+{
+    struct kernels *const k = self(be)->kernels;
+    const bool has_values = loss_table[loss->kind].has_values;
+    opencl_expect(be, 0, (dZ ? 2 : 1) * size_of(Z) + (has_values ? size_of(targets->values) : 0));
+    return has_values ? kernel_value_loss(k, loss, Z, targets, dZ, sums, error)
+                      : kernel_label_loss(k, loss, Z, targets, dZ, sums, error);
 }
 
 clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,

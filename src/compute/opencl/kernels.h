@@ -21,6 +21,8 @@ enum kernel_name {
     KERNEL_WEIGHTS_END,
     KERNEL_BIAS_UPDATE,
     KERNEL_PARAMETERS_STEP,
+    KERNEL_LABEL_LOSS,
+    KERNEL_VALUE_LOSS,
     KERNEL_PEAK_COPY,
     KERNEL_PEAK_FMA,
     KERNEL_COUNT
@@ -36,7 +38,7 @@ struct kernel_about {
     bool by_activation, by_rule;
 };
 
-enum { KERNELS_MOST = 15 };
+enum { KERNELS_MOST = 17 };
 
 /* Kernels that are built with the same options. */
 struct kernel_table {
@@ -53,7 +55,7 @@ struct kernels {
     const struct opencl_device *device;
     struct built_program *built; /* list of all tables' programs */
     struct kernel_table table;
-    size_t lanes;  /* work-items in a group of softmax_xent */
+    size_t lanes;  /* work-items in a group of softmax_xent and of the other losses */
     size_t strips; /* parts of the rows that items of bias_gradient take, for each of `lanes` columns */
     size_t chunk;  /* floats in a vector of the device */
     size_t span;   /* elements that an item of gather takes */

@@ -49,6 +49,8 @@ double gather_floats(struct clm_backend *be, const struct resident *data, const 
 __typeof__(gather) opencl_gather;
 __typeof__(gather_weights) opencl_gather_weights;
 __typeof__(softmax_xent) opencl_softmax_xent;
+__typeof__(loss_prepare) opencl_loss_prepare;
+__typeof__(loss_gradient) opencl_loss_gradient;
 __typeof__(softmax) opencl_softmax;
 __typeof__(parameter_step) opencl_parameter_step;
 __typeof__(parameters_step) opencl_parameters_step;
