@@ -24,11 +24,11 @@ struct parameter_parts {
 #define STORE_ONE(x, p) (*(p) = (x))
 
 /* The step of the numbers from `at` on. Their gradients already have the penalty of squares; both other
- * penalties are of the weight before the step. */
+ * penalties are of the weight before the step. The factor scales the gradient and its penalties. */
 #define STEP_STORED(type, load, store, at)                                                                   \
     {                                                                                                        \
         type w = load(ws + (at));                                                                            \
-        const type g = load(gs + (at)) + l1 * sign(w);                                                       \
+        const type g = factor * (load(gs + (at)) + l1 * sign(w));                                            \
         STATE_M(type m = load(ms + (at)))                                                                    \
         STATE_V(type v = load(vs + (at)))                                                                    \
         w = keep * w;                                                                                        \
@@ -39,15 +39,16 @@ struct parameter_parts {
     }
 
 /* The steps of up to six parameters: each work-item takes a vector of one of them. */
-__kernel void parameters_step(const struct step s, const struct parameter_parts parts,
-                              __global const float *gs0, __global float *ws0, __global float *ms0,
-                              __global float *vs0, __global const float *gs1, __global float *ws1,
-                              __global float *ms1, __global float *vs1, __global const float *gs2,
-                              __global float *ws2, __global float *ms2, __global float *vs2,
-                              __global const float *gs3, __global float *ws3, __global float *ms3,
-                              __global float *vs3, __global const float *gs4, __global float *ws4,
-                              __global float *ms4, __global float *vs4, __global const float *gs5,
-                              __global float *ws5, __global float *ms5, __global float *vs5)
+__kernel void parameters_step(const struct step s, const struct parameter_parts parts, const int is_scaled,
+                              __global const float *scale, __global const float *gs0, __global float *ws0,
+                              __global float *ms0, __global float *vs0, __global const float *gs1,
+                              __global float *ws1, __global float *ms1, __global float *vs1,
+                              __global const float *gs2, __global float *ws2, __global float *ms2,
+                              __global float *vs2, __global const float *gs3, __global float *ws3,
+                              __global float *ms3, __global float *vs3, __global const float *gs4,
+                              __global float *ws4, __global float *ms4, __global float *vs4,
+                              __global const float *gs5, __global float *ws5, __global float *ms5,
+                              __global float *vs5)
 {
     const ulong group = get_group_id(0);
     const int p = (group >= parts.of[0].end) + (group >= parts.of[1].end) + (group >= parts.of[2].end) +
@@ -56,6 +57,7 @@ __kernel void parameters_step(const struct step s, const struct parameter_parts 
                                           parts.of[3].end, parts.of[4].end);
     const ulong count = IN_PARAMETER(p, count);
     const bool is_weight = IN_PARAMETER(p, is_weight) != 0;
+    const float factor = is_scaled ? *scale : 1.0f;
     const float l1 = is_weight ? s.l1 : 0.0f, keep = is_weight ? s.keep : 1.0f;
     __global const float *gs = OF_PARAMETER(p, gs);
     __global float *ws = OF_PARAMETER(p, ws), *ms = OF_PARAMETER(p, ms), *vs = OF_PARAMETER(p, vs);

@@ -415,6 +415,40 @@ START_TEST(rules_are_those_of_pytorch)
 }
 END_TEST
 
+/* Gradients of 3, -4 and 12, and a weight's 0 that the penalty of absolute values makes 84: length 85. */
+START_TEST(clipping_is_by_hand)
+{
+    static const float g[2][2] = {{3, -4}, {12, 0}}, w[2][2] = {{5, -1}, {0, -7}}, zero[1] = {0};
+    static const struct {
+        double l1, most, factor;
+    } cases[] = {{84, 17, 0.2}, {0, 6.5, 0.5}, {0, 13.5, 1}, {0, INFINITY, 1}};
+    open_backend(_i);
+    struct parameter bias = {.value = reals(1, 2, w[0]), .gradient = reals(1, 2, g[0])},
+                     weight = {.value = reals(1, 2, w[1]), .gradient = reals(1, 2, g[1]), .is_weight = true};
+    struct parameter *const list[] = {&bias, &weight};
+    struct tensor factor = reals(1, 1, zero);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        double got;
+        ck_assert_done(clip_factor(be, list, 2, cases[i].l1, cases[i].most, &factor, &error));
+        ck_assert_done(backend_read(be, &factor, HOST_DOUBLE, &got, &error));
+        ck_assert_double_eq_tol(got, cases[i].factor, 1e-6);
+    }
+    ck_assert_int_eq(clip_factor(be, list, 2, 0, 0, &factor, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clip_factor(be, list, 2, 0, 1, &bias.value, &error), CLM_ERROR_SHAPE);
+    struct step step = step_of(RULE_SGD, 0.5, 0, 0);
+    step.l1 = 1;
+    step.gradient_scale = &factor;
+    ck_assert_done(clip_factor(be, list, 2, 0, 6.5, &factor, &error));
+    ck_assert_done(parameters_step(be, list, 2, &step, &error));
+    expect_within(&bias.value, (const double[]){5 - 0.75, -1 + 1}, 1e-6);
+    expect_within(&weight.value, (const double[]){0 - 3, -7 + 0.25}, 1e-6);
+    tensor_free(be, &factor);
+    tensor_free(be, &bias.gradient);
+    tensor_free(be, &weight.gradient);
+    close_backend();
+}
+END_TEST
+
 /* A step that is not linear stores the gradients: one of dW by hand, then Adam's first step, which is nearly
  * the rate in the gradient's direction. */
 START_TEST(a_step_that_is_not_linear_stores_the_gradient)
@@ -961,6 +995,7 @@ int main(void)
         step_and_next_forward_are_by_hand,
         the_step_alone_is_by_hand,
         rules_are_those_of_pytorch,
+        clipping_is_by_hand,
         a_step_that_is_not_linear_stores_the_gradient,
         a_step_without_a_number_is_refused,
         cross_entropy_is_by_hand,

@@ -238,6 +238,8 @@ START_TEST(rows_and_steps)
         {OPERATION_SOFTMAX_XENT, {.B = 131, .O = 3}},
         {OPERATION_UPDATE, {.O = 1, .I = 1}},
         {OPERATION_UPDATE, {.O = 5, .I = 13}},
+        {OPERATION_CLIP_FACTOR, {.O = 1, .I = 1}},
+        {OPERATION_CLIP_FACTOR, {.O = 5, .I = 77}},
     };
     struct clm_backend *const backend = open_any(), *const bounds = fixture_bounds();
     for (size_t i = 0; i < COUNT_OF(cases); i++)

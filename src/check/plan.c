@@ -109,23 +109,25 @@ static const struct step_case trainings[] = {
      .l2 = 0.01,
      .l1 = 0.001,
      .weight_decay = 0.1},
+    {.widths = {33, 31, 10},
+     .rows = 40,
+     .batch = 31,
+     .epochs = 2,
+     .momentum = 0.9,
+     .l2 = 0.01,
+     .l1 = 0.001,
+     .clip = 0.25},
 };
 
 /* Outputs of a million elements, of which a single one may be wrong. */
 static const struct single_shape million[] = {
-    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},
-    {OPERATION_FORWARD, {1031, 7, 1021}},
-    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},
-    {OPERATION_SOFTMAX, {1049, 0, 1000}},
-    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},
-    {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
-    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},
-    {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
-    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},
-    {OPERATION_UPDATES, {7, 1021, 1031}},
-    {OPERATION_UPDATE, {0, 1021, 1031}},
-    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
-    {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
+    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},  {OPERATION_FORWARD, {1031, 7, 1021}},
+    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},     {OPERATION_SOFTMAX, {1049, 0, 1000}},
+    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},   {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
+    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},  {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
+    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},   {OPERATION_UPDATES, {7, 1021, 1031}},
+    {OPERATION_UPDATE, {0, 1021, 1031}},           {OPERATION_CLIP_FACTOR, {0, 1021, 1031}},
+    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}}, {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
 };
 
 /* The shape for contents other than normal numbers. */

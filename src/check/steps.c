@@ -135,6 +135,7 @@ static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, 
     struct network_use use = NETWORK_TRAIN(step.rule);
     clm_status status;
     use.keeps_gradients = !step_is_linear(&step);
+    use.extras.clip_norm = which->clip;
     if ((status = network_create(be, &model->architecture, which->batch, use, &trainee->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
         (which->is_weighted && (status = network_prepare_weights(&trainee->net, error))) ||
@@ -258,8 +259,9 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
 #define WEIGHTED  " weighted"
-/* Numbers after the others, if one of the two is not 0. */
+/* Numbers after the others, if one of them is not 0. */
 #define PENALTIES " l1=%lg decay=%lg"
+#define CLIPPED   " clip=%lg"
 
 /* " relu" if it is not what the nets of verify mostly have; "" if it is. */
 static const char *word_of(char word[24], bool is_usual, const char *name)
@@ -268,25 +270,30 @@ static const char *word_of(char word[24], bool is_usual, const char *name)
     return word;
 }
 
-/* The penalties as PENALTIES writes them; "" if both are 0. */
-static const char *penalties_of(char text[48], const struct step_case *which)
+#define EXTRAS_TEXT_MAX 64
+
+/* The penalties as PENALTIES writes them, and the clipping; "" if they are 0. */
+static const char *extras_of(char text[EXTRAS_TEXT_MAX], const struct step_case *which)
 {
+    size_t used = 0;
     text[0] = '\0';
     if (which->l1 != 0 || which->weight_decay != 0)
-        snprintf(text, 48, PENALTIES, which->l1, which->weight_decay);
+        used = (size_t)snprintf(text, EXTRAS_TEXT_MAX, PENALTIES, which->l1, which->weight_decay);
+    if (which->clip != 0 && used < EXTRAS_TEXT_MAX)
+        snprintf(text + used, EXTRAS_TEXT_MAX - used, CLIPPED, which->clip);
     return text;
 }
 
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "", act[24], rule[24], penalties[48];
+    char layers[72] = "", act[24], rule[24], extras[EXTRAS_TEXT_MAX];
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
     snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
              which->rows, which->epochs, which->momentum, which->l2);
-    const char *const words[] = {penalties_of(penalties, which),
+    const char *const words[] = {extras_of(extras, which),
                                  word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
                                  word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
                                  which->is_augmented ? AUGMENTED : "",
@@ -345,6 +352,8 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     const char *flags = rest + length;
     if (sscanf(flags, PENALTIES "%n", &out->l1, &out->weight_decay, &length) == 2)
         flags += length;
+    if (sscanf(flags, CLIPPED "%n", &out->clip, &length) == 1)
+        flags += length;
     parse_vocabulary(&flags, out);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
@@ -353,7 +362,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     bool is_sensible = read == 5 && !*flags && out->widths[1] && out->batch && out->rows && out->epochs &&
                        out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
                        out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0 && out->l1 >= 0 &&
-                       out->weight_decay >= 0;
+                       out->weight_decay >= 0 && out->clip >= 0;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {

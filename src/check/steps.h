@@ -12,6 +12,7 @@ struct step_case {
     size_t widths[STEPS_WIDTHS_MAX]; /* a 0 ends them if there are fewer */
     size_t rows, batch, epochs;
     double momentum, l2, l1, weight_decay;
+    double clip;         /* the most that the length of all gradients may be; 0: any */
     enum activation act; /* of the hidden layers */
     enum rule rule;      /* RULE_SGD: the momentum says whether it is RULE_MOMENTUM */
     bool is_augmented;   /* with all changes; the inputs are pictures of 3 channels */

@@ -688,6 +688,8 @@ static clm_status expect_states(const char *here, const char *name, const struct
                         rules[step->rule].name);
     for (size_t s = 0; status == CLM_OK && s < rules[step->rule].states; s++)
         status = expect_like(here, name, &parameter->state[s], &parameter->value, error);
+    if (status == CLM_OK && step->gradient_scale)
+        status = backend_expect(here, "gradient_scale", step->gradient_scale, TENSOR_REAL, 1, 1, error);
     return status;
 }
 
@@ -818,15 +820,20 @@ bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, siz
     return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B, B);
 }
 
+/* Checks a value and its gradient. */
+static clm_status expect_gradient(const char *here, const struct parameter *parameter,
+                                  struct clm_error *error)
+{
+    const struct tensor *const w = &parameter->value;
+    const clm_status status = backend_expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error);
+    return status ? status : expect_like(here, "g", &parameter->gradient, w, error);
+}
+
 static clm_status expect_parameter(const char *here, const struct parameter *parameter,
                                    const struct step *step, struct clm_error *error)
 {
-    const struct tensor *const w = &parameter->value;
-    clm_status status;
-    if ((status = backend_expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
-        (status = expect_like(here, "g", &parameter->gradient, w, error)))
-        return status;
-    return expect_states(here, "state", parameter, step, error);
+    const clm_status status = expect_gradient(here, parameter, error);
+    return status ? status : expect_states(here, "state", parameter, step, error);
 }
 
 clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
@@ -847,6 +854,18 @@ clm_status parameters_step(struct clm_backend *be, struct parameter *const *list
     for (size_t p = 0; status == CLM_OK && p < count; p++)
         status = be->operations->parameter_step(be, list[p], step, error);
     return status;
+}
+
+clm_status clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count, double l1,
+                       double most, struct tensor *factor, struct clm_error *error)
+{
+    const char *const here = "clip_factor";
+    clm_status status = backend_expect(here, "factor", factor, TENSOR_REAL, 1, 1, error);
+    for (size_t p = 0; status == CLM_OK && p < count; p++)
+        status = expect_gradient(here, list[p], error);
+    if (status == CLM_OK && !(most > 0 && l1 >= 0))
+        status = clm_fail(error, CLM_ERROR_ARGUMENT, "%s: a length of %g with l1 %g", here, most, l1);
+    return status ? status : be->operations->clip_factor(be, list, count, l1, most, factor, error);
 }
 
 /* ---- profile ---- */

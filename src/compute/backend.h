@@ -82,8 +82,8 @@ struct finish {
 };
 
 /* One step of an optimiser. g is the gradient; for weights, but not for biases, it includes 2 l2 w + l1
- * sign(w), and w has been multiplied by 1 - learning_rate weight_decay. States begin with zeros. m is
- * state[0], v the state after it; t is the number of the step.
+ * sign(w), and w has been multiplied by 1 - learning_rate weight_decay. All of g is multiplied by
+ * gradient_scale. States begin with zeros. m is state[0], v the state after it; t is the number of the step.
  *
  *   RULE_SGD       w = w - learning_rate g
  *   RULE_MOMENTUM  m = momentum m + g; w = w - learning_rate m
@@ -101,7 +101,8 @@ struct step {
     enum rule rule;
     double learning_rate, momentum, l2, l1, weight_decay;
     double beta1, beta2, epsilon;
-    size_t number; /* t, from 1; only the rules of Adam's kind read it */
+    size_t number;                       /* t, from 1; only the rules of Adam's kind read it */
+    const struct tensor *gradient_scale; /* (1,1), as clip_factor makes it; NULL: 1 */
 };
 
 /* A step of the rule; SGD with a momentum is RULE_MOMENTUM. */
@@ -121,7 +122,7 @@ static inline struct step step_of(enum rule rule, double learning_rate, double m
 /* Whether a step can be taken without storing the gradient: it is linear in gradient, value and states. */
 static inline bool step_is_linear(const struct step *step)
 {
-    return rules[step->rule].is_linear && step->l1 == 0 && step->weight_decay == 0;
+    return rules[step->rule].is_linear && step->l1 == 0 && step->weight_decay == 0 && !step->gradient_scale;
 }
 
 /* A data set in the backend's memory, and the mean and scale that turn its rows into inputs. */
@@ -413,6 +414,19 @@ CLM_MUST_CHECK clm_status parameter_step(struct clm_backend *be, struct paramete
 CLM_MUST_CHECK clm_status parameters_step(struct clm_backend *be, struct parameter *const *list, size_t count,
                                           const struct step *step, struct clm_error *error);
 
+/* Added to the length of the gradient before it divides, as PyTorch's clip_grad_norm_ does. */
+#define CLIP_EPSILON 1e-6
+
+/* What clips gradients to a common length of `most`: the step's gradient_scale.
+ *
+ *   factor (1,1) out: min(1, most / (length + CLIP_EPSILON)), length = sqrt(sum of g² over all gradients)
+ *
+ * g of a weight includes 2 l2 w, which the stored gradient has, and l1 sign(w): both penalties count as part of
+ * the loss. The sum has a fixed order. It is infinite, and the factor 0, if the squares are too large for a
+ * float. A gradient that is no number makes the factor none. */
+CLM_MUST_CHECK clm_status clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                      double l1, double most, struct tensor *factor, struct clm_error *error);
+
 /* ---- what an implementation provides: the same operations, shapes already checked ---- */
 
 /* One kernel's totals while a profile was taken. */
@@ -502,6 +516,7 @@ struct backend_operations {
                                           struct metrics *sums, struct clm_error *error);
     __typeof__(parameter_step) *parameter_step;
     __typeof__(parameters_step) *parameters_step; /* NULL: one after the other */
+    __typeof__(clip_factor) *clip_factor;
 };
 
 /* These open a backend without testing it. src/prove opens one for use. */

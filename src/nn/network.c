@@ -142,8 +142,8 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
 {
     *out = (struct network){.be = be,
                             .batch = batch,
-                            .keeps_gradients =
-                                use.keeps_gradients || (use.is_trained && !backend_fuses_step(be, use.rule))};
+                            .keeps_gradients = use.keeps_gradients || extras_keep_gradients(&use.extras) ||
+                                               (use.is_trained && !backend_fuses_step(be, use.rule))};
     clm_status status = architecture_copy(architecture, &out->architecture, error);
     if (status != CLM_OK)
         goto cleanup;
@@ -154,7 +154,9 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
-    if ((status = prepare_products(out, use, error)) || (status = create_parameters(out, use, error)))
+    if ((status = prepare_products(out, use, error)) || (status = create_parameters(out, use, error)) ||
+        (status = optimiser_create(be, &use.extras, out->parameters,
+                                   architecture_parameter_count(architecture), &out->optimiser, error)))
         goto cleanup;
     status = create_batch(out, use.is_trained, error);
 cleanup:
@@ -184,6 +186,7 @@ void network_free(struct network *net)
         free_parameter(be, network_parameter(net, p));
     for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
         layer_free(be, &net->layers[l]);
+    optimiser_free(&net->optimiser);
     if (be) {
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
@@ -212,6 +215,7 @@ struct network_memory network_memory(const struct network *net)
         for (size_t s = 0; s < STATES_MOST; s++)
             memory.states += parameter->state[s].bytes;
     }
+    memory.gradients += net->optimiser.scale.bytes;
     for (size_t l = 0; l < net->architecture.depth; l++)
         memory.activations +=
             net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes + net->layers[l].dZ.bytes;
@@ -494,13 +498,6 @@ static clm_status step_at_once(struct network *net, size_t rows, const struct st
                                     : step_and_gather(net, step, next, error);
 }
 
-/* The step of all parameters from gradients that are kept. */
-static clm_status optimise(struct network *net, const struct step *step, struct clm_error *error)
-{
-    return parameters_step(net->be, net->parameters, architecture_parameter_count(&net->architecture), step,
-                           error);
-}
-
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
                              struct clm_error *error)
 {
@@ -520,7 +517,7 @@ clm_status network_step(struct network *net, size_t rows, const struct step *ste
         return status ? status : step_at_once(net, rows, step, next, error);
     }
     if ((status = network_gradients(net, rows, step->l2, sums, error)) ||
-        (status = optimise(net, step, error)))
+        (status = optimiser_step(&net->optimiser, step, error)))
         return status;
     return next ? network_gather(net, next, error) : CLM_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "nn/layer.h"
 #include "nn/model.h"
+#include "nn/optimise.h"
 #include "tune/tune.h"
 
 struct network {
@@ -23,6 +24,7 @@ struct network {
     bool is_weighted;              /* X's rows have weights */
     struct layer_update *updates;  /* of a step: architecture.depth of them */
     struct parameter **parameters; /* all of them, in the order of architecture_parameter */
+    struct optimiser optimiser;    /* of a net that keeps gradients */
 };
 
 /* What a network is for, which decides what it keeps beside the values of its parameters. */
@@ -30,11 +32,12 @@ struct network_use {
     bool is_trained;      /* by `rule`, whose states it then keeps */
     bool keeps_gradients; /* for network_gradients */
     enum rule rule;
+    struct extras extras;
 };
 
-#define NETWORK_PREDICT     ((struct network_use){.is_trained = false})
-#define NETWORK_TRAIN(rule) ((struct network_use){true, false, (rule)})
-#define NETWORK_GRADIENTS   ((struct network_use){.is_trained = true, .keeps_gradients = true})
+#define NETWORK_PREDICT        ((struct network_use){.is_trained = false})
+#define NETWORK_TRAIN(rule_of) ((struct network_use){.is_trained = true, .rule = (rule_of)})
+#define NETWORK_GRADIENTS      ((struct network_use){.is_trained = true, .keeps_gradients = true})
 
 /* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are
  * undefined until network_write. */

@@ -100,6 +100,8 @@ void variant_describe(const struct operation *operation, const struct variant *v
         add_words(text, " l1=%g", v->l1);
     if (v->weight_decay != 0)
         add_words(text, " decay=%g", v->weight_decay);
+    if (v->clip != 0)
+        add_words(text, " clip=%g", v->clip);
     if (fill_names[v->fill])
         add_words(text, " %s", fill_names[v->fill]);
     if (v->odd_in)
@@ -183,7 +185,8 @@ static bool parse_word(const char *word, struct variant *v)
                parse_size(word, "I", &v->I) || parse_size(word, "O", &v->O) || parse_size(word, "C", &v->O) ||
                parse_size(word, "N", &v->N) || parse_size(word, "first", &v->first) ||
                parse_real(word, "momentum", 1, &v->momentum) || parse_real(word, "l2", 1, &v->l2) ||
-               parse_real(word, "l1", 1, &v->l1) || parse_real(word, "decay", 1, &v->weight_decay);
+               parse_real(word, "l1", 1, &v->l1) || parse_real(word, "decay", 1, &v->weight_decay) ||
+               parse_real(word, "clip", 1e6, &v->clip);
     return true;
 }
 
@@ -235,7 +238,7 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
     const bool is_changed = a->width || c->flip || c->shift || c->cutout || c->noise > 0 || c->mixup > 0,
                is_data = v->N || v->first || v->is_bytes || v->is_ordered,
                is_gated = v->act != ACTIVATION_NONE || v->below != ACTIVATION_NONE,
-               is_decayed = v->l1 != 0 || v->weight_decay != 0,
+               is_decayed = v->l1 != 0 || v->weight_decay != 0 || v->clip != 0,
                is_stepped = v->rule != RULE_SGD || v->l2 != 0 || is_decayed;
     switch (dimensions) {
     case DIMENSIONS_PICTURES:

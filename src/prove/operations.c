@@ -11,6 +11,9 @@
 #define MIXED_SHARE   0.3125 /* λ: the weight of a row's own label */
 #define PENALTY       0.01
 #define EPSILON       1e-3 /* so large that a step without it is noticed */
+#define CLIP          0.5
+#define CLIP_FAINT    5e-7 /* so small that CLIP_EPSILON is noticed if all gradients are 0 */
+#define CLIP_FAR      1e6  /* which few gradients reach */
 #define STEP_NUMBER   3    /* of a step that is tried alone */
 
 /* ---- the operations: each one's operands, and its call ---- */
@@ -333,6 +336,7 @@ static const struct operand_row update_rows[] = {
     PARAMETER_ROWS(" of 4", "11", FILL_WEIGHT),
     PARAMETER_ROWS(" of 5", "1O", FILL_WEIGHT),
     PARAMETER_ROWS(" of 6", "1I", FILL_WEIGHT),
+    {"scale", ROLE_INPUT, "11", FILL_NORMAL, FILL_NORMAL, IF_SCALED},
     {0},
 };
 _Static_assert(sizeof update_rows / sizeof *update_rows <= OPERANDS_MAX + 1, "room for all operands");
@@ -347,13 +351,15 @@ static clm_status call_update(struct clm_backend *be, const struct variant *v, s
                               struct metrics *sums, struct clm_error *error)
 {
     enum { COUNT = 6 };
-    const struct step step = variant_step(v);
+    struct step step = variant_step(v);
     struct parameter parameters[COUNT], *list[COUNT];
     (void)sums;
     for (size_t p = 0; p < COUNT; p++) {
         parameters[p] = parameter_at(&t[4 * p], p % 2 == 0);
         list[p] = &parameters[p];
     }
+    if (!tensor_is_empty(&t[4 * COUNT]))
+        step.gradient_scale = &t[4 * COUNT];
     return parameters_step(be, list, COUNT, &step, error);
 }
 
@@ -364,6 +370,41 @@ clm_status operation_update(struct clm_backend *be, const struct variant *v, str
     struct parameter parameter = {t[0], t[1], {t[2]}, true};
     (void)sums;
     return parameter_step(be, &parameter, &step, error);
+}
+
+/* More than a launch takes. */
+static const struct operand_row clip_rows[] = {
+    {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"g", ROLE_INPUT, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"b", ROLE_UNREAD, "1O", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of b", ROLE_INPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W of 3", ROLE_INPUT, "1I", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of 3", ROLE_INPUT, "1I", FILL_OWN, FILL_OWN, ALWAYS},
+    {"b of 4", ROLE_UNREAD, "11", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of 4", ROLE_INPUT, "11", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W of 5", ROLE_INPUT, "1O", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of 5", ROLE_INPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"b of 6", ROLE_UNREAD, "1I", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of 6", ROLE_INPUT, "1I", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W of 7", ROLE_INPUT, "11", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"g of 7", ROLE_INPUT, "11", FILL_OWN, FILL_OWN, ALWAYS},
+    {"factor", ROLE_OUTPUT, "11", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+/* Every second one is a bias, which l1 leaves alone. */
+static clm_status call_clip_factor(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                   struct metrics *sums, struct clm_error *error)
+{
+    enum { COUNT = 7 };
+    struct parameter parameters[COUNT], *list[COUNT];
+    (void)sums;
+    for (size_t p = 0; p < COUNT; p++) {
+        parameters[p] =
+            (struct parameter){.value = t[2 * p], .gradient = t[2 * p + 1], .is_weight = p % 2 == 0};
+        list[p] = &parameters[p];
+    }
+    return clip_factor(be, list, COUNT, v->l1, v->clip > 0 ? v->clip : CLIP, &t[2 * COUNT], error);
 }
 
 const struct operation operations_checked[OPERATION_COUNT] = {
@@ -389,6 +430,7 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
     [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
+    [OPERATION_CLIP_FACTOR] = {"clip_factor", DIMENSIONS_WEIGHTS, false, clip_rows, call_clip_factor},
 };
 
 const struct operation *operation_named(const char *name)
@@ -425,6 +467,8 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
         return rules[v->rule].states > 0;
     case IF_SECOND_STATE:
         return rules[v->rule].states > 1;
+    case IF_SCALED:
+        return v->clip > 0;
     case ALWAYS:
         break;
     }
@@ -447,7 +491,7 @@ static size_t linear_rules(void)
     return count;
 }
 
-/* Each rule, and two of them with both penalties of a weight. */
+/* Each rule, and two of them with both penalties of a weight, and with these and a scaled gradient. */
 static size_t update_options(struct variant out[WAYS_TO_ASK])
 {
     size_t count = 0;
@@ -457,7 +501,9 @@ static size_t update_options(struct variant out[WAYS_TO_ASK])
             continue;
         out[count] = rule_variant(r, 0);
         out[count].l1 = out[count].weight_decay = PENALTY;
-        count++;
+        out[count + 1] = out[count];
+        out[count + 1].clip = CLIP;
+        count += 2;
     }
     return count;
 }
@@ -512,6 +558,11 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         return count;
     case OPERATION_UPDATE:
         return update_options(out);
+    case OPERATION_CLIP_FACTOR:
+        out[count++] = (struct variant){.clip = CLIP};
+        out[count++] = (struct variant){.clip = CLIP_FAR, .l1 = PENALTY};
+        out[count++] = (struct variant){.clip = CLIP_FAINT, .l1 = PENALTY};
+        return count;
     default:
         out[count++] = (struct variant){0};
         return count;

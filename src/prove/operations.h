@@ -42,6 +42,7 @@ struct variant {
     enum rule rule;
     bool is_bytes, is_ordered;
     double momentum, l2, l1, weight_decay;
+    double clip; /* of clip_factor: its most; of update: not 0 if the gradients are scaled */
     struct augmentation augmentation; /* of gather_augmented; the call sets seed and place */
     enum fill fill;                   /* of all inputs that have no kind of their own */
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
@@ -60,7 +61,7 @@ enum role {
 };
 
 /* Which variants have an operand. */
-enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE, IF_SECOND_STATE };
+enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE, IF_SECOND_STATE, IF_SCALED };
 
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */
@@ -119,6 +120,7 @@ enum operation_name {
     OPERATION_UPDATE_FORWARD,
     OPERATION_SOFTMAX_BACKWARD,
     OPERATION_UPDATE,
+    OPERATION_CLIP_FACTOR,
     OPERATION_COUNT
 };
 

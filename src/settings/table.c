@@ -284,6 +284,9 @@ const struct setting_row setting_rows[] = {
            "a further penalty: LAMBDA times the sum of absolute weights, biases excluded"),
     NUMBER("weight-decay", "LAMBDA", TRAIN, MEANS("0; adamw: 0.01"), FROM(0),
            "each step takes the learning rate times LAMBDA times the weight away from it, biases excluded"),
+    NUMBER(
+        "clip-norm", "LENGTH", TRAIN, MEANS("none"), ABOVE(0),
+        "scale the gradients of a step down together if their common length, penalties included, is over LENGTH"),
     COUNT("stop-after", "N", TRAIN, MEANS("all epochs"), COUNT_FROM(1),
           "stop after N epochs in a row without a better validation score, and keep the best net"),
     CHOICE("stop-by", "SCORE", TRAIN, IS("loss"), scores, "the score of --stop-after: loss or accuracy"),

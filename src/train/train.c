@@ -23,6 +23,7 @@ struct train_options {
      * set. 0 means all rows if they are resident, else as many as fit. Rounded down to whole blocks. Streamed
      * and resident data give the same bits for the same shard. */
     size_t shard;
+    struct extras extras;
     struct step step; /* its learning rate is the largest; rate and number change from step to step */
     uint64_t seed;
     bool shuffle;
@@ -97,6 +98,7 @@ static struct network_use train_use(const struct train_options *options)
 {
     struct network_use use = NETWORK_TRAIN(options->step.rule);
     use.keeps_gradients = !step_is_linear(&options->step);
+    use.extras = options->extras;
     return use;
 }
 
@@ -509,6 +511,7 @@ static struct train_options read_settings(const struct clm_settings *settings,
         .batch = clm_settings_count(settings, "batch"),
         .resident = (enum clm_resident)clm_settings_count(settings, "resident"),
         .shard = clm_settings_count(settings, "shard"),
+        .extras = {.clip_norm = clm_settings_number(settings, "clip-norm")},
         .step = rule_step(settings),
         .seed = clm_settings_count(settings, "seed"),
         .shuffle = clm_settings_count(settings, "shuffle"),

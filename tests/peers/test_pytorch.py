@@ -121,7 +121,7 @@ SCHEDULES = {
 class Case:
     def __init__(self, optimiser="sgd", rate=0.02, activation="relu", schedule="constant", **numbers):
         self.optimiser, self.rate, self.activation, self.schedule = optimiser, rate, activation, schedule
-        self.numbers = numbers  # l1, l2, weight_decay
+        self.numbers = numbers  # l1, l2, weight_decay, clip_norm
 
     def __str__(self):
         extra = "".join(f" {name}={value:g}" for name, value in self.numbers.items())
@@ -142,6 +142,9 @@ def all_cases():
         yield Case(optimiser, rates.get(optimiser, 0.005))
     for optimiser in ("sgd", "nesterov", "rmsprop", "adam", "adamw", "lion"):
         yield Case(optimiser, rates.get(optimiser, 0.005), l1=1e-3, l2=1e-3, weight_decay=0.1)
+    for optimiser in ("sgd", "adam", "lion"):
+        yield Case(optimiser, rates.get(optimiser, 0.005), clip_norm=0.3)
+    yield Case("nesterov", 0.02, l1=1e-3, l2=1e-3, weight_decay=0.1, clip_norm=0.3)
     for activation in ACTIVATIONS:
         yield Case(activation=activation)
         yield Case("adam", 0.005, activation)
@@ -177,6 +180,8 @@ def train_torch(case, weights, data, real):
             loss = loss + case.numbers.get("l2", 0) * sum((w * w).sum() for w in matrices)
             loss = loss + case.numbers.get("l1", 0) * sum(w.abs().sum() for w in matrices)
             loss.backward()
+            if "clip_norm" in case.numbers:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), case.numbers["clip_norm"])
             with torch.no_grad():
                 for w in matrices:
                     w *= 1 - optimiser.param_groups[0]["lr"] * decay

@@ -356,6 +356,7 @@ struct blas_step {
     float rate, momentum, beta1, own1, beta2, own2, epsilon; /* own: 1 - beta, the share of the gradient */
     float gradient_rate, scale; /* of NAdam's gradient; of the root of the mean square */
     float l1, kept;
+    float factor; /* of the gradient and its penalty */
 };
 
 /* NAdam: shares of step t and of the next one, and the product of all shares up to t. */
@@ -383,7 +384,8 @@ static struct blas_step blas_step_of(const struct step *step, bool is_weight)
                           .own2 = (float)(1 - step->beta2),
                           .epsilon = (float)step->epsilon,
                           .l1 = is_weight ? (float)step->l1 : 0,
-                          .kept = is_weight ? (float)(1 - rate * step->weight_decay) : 1};
+                          .kept = is_weight ? (float)(1 - rate * step->weight_decay) : 1,
+                          .factor = step->gradient_scale ? blas_row(step->gradient_scale, 0)[0] : 1};
     if (step->rule == RULE_ADAM || step->rule == RULE_ADAMW)
         s.rate = (float)(rate / (1 - pow(step->beta1, t)));
     if (step->rule == RULE_NADAM)
@@ -399,12 +401,12 @@ static float blas_sign(float x)
     return x > 0 ? 1 : x < 0 ? -1 : x;
 }
 
-/* The gradient with the penalty of absolute values; also decays the weight. */
+/* The gradient with the penalty of absolute values, and scaled; also decays the weight. */
 static float blas_penalise(const struct blas_step *s, float g, float *w)
 {
     const float before = *w;
     *w *= s->kept;
-    return s->l1 != 0 && !isnan(before) ? g + s->l1 * blas_sign(before) : g;
+    return s->factor * (s->l1 != 0 && !isnan(before) ? g + s->l1 * blas_sign(before) : g);
 }
 
 /* The rules without squares. */
@@ -465,6 +467,25 @@ static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *
     return CLM_OK;
 }
 
+/* In double, which loses nothing and never is too small for the sum. */
+static clm_status blas_clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                   double l1, double most, struct tensor *factor, struct clm_error *error)
+{
+    (void)be, (void)error;
+    double squares = 0;
+    for (size_t p = 0; p < count; p++) {
+        const float *const g = list[p]->gradient.memory, *const w = list[p]->value.memory;
+        const float penalty = list[p]->is_weight ? (float)l1 : 0;
+        for (size_t i = 0; i < tensor_elements(&list[p]->value); i++) {
+            const float penalised = g[i] + (penalty != 0 && !isnan(w[i]) ? penalty * blas_sign(w[i]) : 0);
+            squares += (double)penalised * (double)penalised;
+        }
+    }
+    const double length = sqrt(squares) + CLIP_EPSILON;
+    blas_row(factor, 0)[0] = most > length ? 1 : (float)(most / length);
+    return CLM_OK;
+}
+
 static const struct backend_operations operations = {
     .name = "blas",
     HOST_OPERATIONS(float),
@@ -482,6 +503,7 @@ static const struct backend_operations operations = {
     .fuses_step = blas_fuses_step,
     .linear_backward_update = blas_backward_update,
     .parameter_step = blas_parameter_step,
+    .clip_factor = blas_clip_factor,
 };
 
 /* Each thread that multiplies takes a block of addresses with its first product, and keeps it. If there are

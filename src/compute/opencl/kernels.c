@@ -26,6 +26,7 @@
 #define BY_ACTIVATION "activation.cl epilogue.cl"
 #define BY_RULE       "vector.cl optimiser.cl epilogue.cl bias_gradient.cl update.cl"
 #define FOR_LOSSES    "sums.cl softmax.cl loss.cl"
+#define FOR_CLIPPING  "vector.cl clip.cl"
 #define FOR_PEAKS     "vector.cl peaks.cl"
 
 static const struct kernel_about kernels_about[KERNEL_COUNT] = {
@@ -37,6 +38,8 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_SOFTMAX_XENT] = {FOR_ALL, "softmax_xent", false, false},
     [KERNEL_SOFTMAX_ROWS] = {FOR_ALL, "softmax_rows", false, false},
     [KERNEL_BIAS_GRADIENT] = {FOR_ALL, "bias_gradient", false, false},
+    [KERNEL_GRADIENT_SQUARES] = {FOR_CLIPPING, "gradient_squares", false, false},
+    [KERNEL_CLIP_FACTOR] = {FOR_CLIPPING, "clip_factor", false, false},
     [KERNEL_BIAS_ACTIVATION] = {BY_ACTIVATION, "bias_activation", true, false},
     [KERNEL_THROUGH_GATE] = {BY_ACTIVATION, "through_gate", true, false},
     [KERNEL_WEIGHTS_END] = {BY_RULE, "weights_end", false, true},
@@ -225,6 +228,7 @@ static clm_status build_for_all(struct kernels *k, struct clm_error *error)
     k->table.may_spill = true;
     k->table.items[KERNEL_SOFTMAX_XENT] = k->lanes;
     k->table.items[KERNEL_LABEL_LOSS] = k->table.items[KERNEL_VALUE_LOSS] = k->lanes;
+    k->table.items[KERNEL_GRADIENT_SQUARES] = k->table.items[KERNEL_CLIP_FACTOR] = k->lanes;
     k->table.items[KERNEL_BIAS_GRADIENT] = k->table.items[KERNEL_BIAS_UPDATE] = k->lanes * k->strips;
     const clm_status status =
         kernel_table_build_range(k, &k->table, 0, KERNEL_BIAS_ACTIVATION, NO_ACTIVATION, NO_RULE, error);
@@ -667,11 +671,12 @@ static clm_status launch_steps(struct kernels *k, struct parameter *const *list,
         parts.of[p] = (struct parameter_part){numbers, groups, of[p]->is_weight};
     }
     const size_t global = groups * local;
+    const struct tensor *const scale = step->gradient_scale ? step->gradient_scale : &of[0]->value;
     return kernel_table_launch(
         k, &k->table, KERNEL_PARAMETERS_STEP, NO_ACTIVATION, step->rule, 1, &global, &local,
-        ARGUMENTS(ARGUMENT(s), ARGUMENT(parts), MEMORY_OF_PARAMETER(of[0]), MEMORY_OF_PARAMETER(of[1]),
-                  MEMORY_OF_PARAMETER(of[2]), MEMORY_OF_PARAMETER(of[3]), MEMORY_OF_PARAMETER(of[4]),
-                  MEMORY_OF_PARAMETER(of[5])),
+        ARGUMENTS(ARGUMENT(s), ARGUMENT(parts), INT(step->gradient_scale != NULL), MEMORY(scale),
+                  MEMORY_OF_PARAMETER(of[0]), MEMORY_OF_PARAMETER(of[1]), MEMORY_OF_PARAMETER(of[2]),
+                  MEMORY_OF_PARAMETER(of[3]), MEMORY_OF_PARAMETER(of[4]), MEMORY_OF_PARAMETER(of[5])),
         error);
 }
 
@@ -694,4 +699,84 @@ clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *param
                                  struct clm_error *error)
 {
     return opencl_parameters_step(be, &parameter, 1, step, error);
+}
+
+/* ---- the factor that clips gradients ---- */
+
+/* Has the layout of clip.cl's struct, because both hold only numbers of eight bytes. */
+struct clip_part {
+    cl_ulong count, rest, panel, left, is_weight;
+};
+
+struct clip_parts {
+    struct clip_part of[PARAMETERS_AT_ONCE];
+};
+
+/* The numbers of a parameter as they lie; those that only fill up the last panel are left out. */
+static struct clip_part clip_part_of(const struct parameter *parameter)
+{
+    const struct tensor *const w = &parameter->value;
+    const size_t whole = w->panel ? w->rows / w->panel * w->panel : w->rows, left = w->rows - whole;
+    return (struct clip_part){.count = whole * w->columns,
+                              .rest = left * w->columns,
+                              .panel = w->panel,
+                              .left = left,
+                              .is_weight = parameter->is_weight};
+}
+
+#define MEMORY_OF_GRADIENT(p) MEMORY(&(p)->gradient), MEMORY(&(p)->value)
+
+/* The squares of up to six parameters; after the last one comes the first again, without numbers. */
+static clm_status launch_squares(struct kernels *k, struct parameter *const *list, size_t count,
+                                 bool is_first, double l1, const struct tensor *sums, struct clm_error *error)
+{
+    const size_t global = sums->columns * k->lanes;
+    const struct parameter *of[PARAMETERS_AT_ONCE];
+    struct clip_parts parts = {0};
+    for (size_t p = 0; p < PARAMETERS_AT_ONCE; p++) {
+        of[p] = list[p < count ? p : 0];
+        if (p < count)
+            parts.of[p] = clip_part_of(of[p]);
+    }
+    return kernel_table_launch(
+        k, &k->table, KERNEL_GRADIENT_SQUARES, NO_ACTIVATION, NO_RULE, 1, &global, &k->lanes,
+        ARGUMENTS(INT(is_first), SCALAR(cl_float, l1), ARGUMENT(parts), MEMORY_OF_GRADIENT(of[0]),
+                  MEMORY_OF_GRADIENT(of[1]), MEMORY_OF_GRADIENT(of[2]), MEMORY_OF_GRADIENT(of[3]),
+                  MEMORY_OF_GRADIENT(of[4]), MEMORY_OF_GRADIENT(of[5]), MEMORY(sums)),
+        error);
+}
+
+/* Groups that add squares: enough for a GPU, fewer if there is little to add. */
+static size_t clip_groups(const struct kernels *k, struct parameter *const *list, size_t count)
+{
+    size_t numbers = 0;
+    for (size_t p = 0; p < count; p++)
+        numbers += tensor_elements(&list[p]->value);
+    return size_max(1, size_min(CLIP_SUMS, divide_up(numbers, k->lanes * k->chunk)));
+}
+
+clm_status opencl_clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count, double l1,
+                              double most, struct tensor *factor, struct clm_error *error)
+{
+    struct opencl_backend *const own = self(be);
+    struct kernels *const k = own->kernels;
+    clm_status status = CLM_OK;
+    if (!own->clip_sums)
+        status = opencl_allocate(be, CLIP_SUMS * sizeof(cl_float), &own->clip_sums, error);
+    const struct tensor sums = {.rows = 1, .columns = clip_groups(k, list, count), .memory = own->clip_sums};
+    for (size_t first = 0; status == CLM_OK && first < count; first += PARAMETERS_AT_ONCE) {
+        const size_t taken = size_min(PARAMETERS_AT_ONCE, count - first);
+        double floats = 0;
+        for (size_t p = first; p < first + taken; p++)
+            floats += size_of(&list[p]->gradient);
+        opencl_expect(be, 0, floats);
+        status = launch_squares(k, list + first, taken, first == 0, l1, &sums, error);
+    }
+    if (status != CLM_OK)
+        return status;
+    return kernel_table_launch(k, &k->table, KERNEL_CLIP_FACTOR, NO_ACTIVATION, NO_RULE, 1, &k->lanes,
+                               &k->lanes,
+                               ARGUMENTS(INT(sums.columns), SCALAR(cl_float, most),
+                                         SCALAR(cl_float, CLIP_EPSILON), MEMORY(&sums), MEMORY(factor)),
+                               error);
 }

@@ -21,6 +21,8 @@ enum kernel_name {
     KERNEL_WEIGHTS_END,
     KERNEL_BIAS_UPDATE,
     KERNEL_PARAMETERS_STEP,
+    KERNEL_GRADIENT_SQUARES,
+    KERNEL_CLIP_FACTOR,
     KERNEL_LABEL_LOSS,
     KERNEL_VALUE_LOSS,
     KERNEL_PEAK_COPY,
@@ -38,7 +40,7 @@ struct kernel_about {
     bool by_activation, by_rule;
 };
 
-enum { KERNELS_MOST = 17 };
+enum { KERNELS_MOST = 24 };
 
 /* Kernels that are built with the same options. */
 struct kernel_table {

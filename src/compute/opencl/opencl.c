@@ -20,6 +20,8 @@ void opencl_close(struct clm_backend *be)
             clReleaseEvent(own->marks[i]);
     uploads_end(&own->uploads, &own->device);
     tensor_free(be, &own->dispatch.workspace);
+    if (own->clip_sums)
+        opencl_release(be, own->clip_sums);
     dispatch_free(&own->dispatch);
     if (!own->is_second) {
         kernels_free(&own->own);
@@ -455,4 +457,5 @@ const struct backend_operations opencl_operations = {
     .linear_softmax_backward = opencl_softmax_backward,
     .parameter_step = opencl_parameter_step,
     .parameters_step = opencl_parameters_step,
+    .clip_factor = opencl_clip_factor,
 };

@@ -7,6 +7,7 @@
 #include "compute/opencl/upload.h"
 
 #define STEPS_IN_FLIGHT 16
+#define CLIP_SUMS       256 /* groups that add squares of gradients, at most */
 
 struct opencl_backend {
     struct clm_backend base;
@@ -16,7 +17,8 @@ struct opencl_backend {
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
     struct uploads uploads;
-    bool is_second; /* shares another backend's device and kernels: see provider_backend */
+    void *clip_sums; /* CLIP_SUMS floats, from the first clip_factor on; too few to count as used memory */
+    bool is_second;  /* shares another backend's device and kernels: see provider_backend */
 };
 
 static inline struct opencl_backend *self(struct clm_backend *be)
@@ -54,6 +56,7 @@ __typeof__(loss_gradient) opencl_loss_gradient;
 __typeof__(softmax) opencl_softmax;
 __typeof__(parameter_step) opencl_parameter_step;
 __typeof__(parameters_step) opencl_parameters_step;
+__typeof__(clip_factor) opencl_clip_factor;
 
 /* ---- buffers.c: entries of struct backend_operations ---- */
 

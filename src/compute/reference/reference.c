@@ -301,10 +301,11 @@ static void reference_descend(struct parameter *parameter, size_t first, size_t 
     const struct nadam nadam = step->rule == RULE_NADAM ? nadam_at(step) : (struct nadam){0, 0};
     const double l1 = parameter->is_weight ? step->l1 : 0,
                  decay = parameter->is_weight ? step->learning_rate * step->weight_decay : 0;
+    const double scale = step->gradient_scale ? *(const double *)step->gradient_scale->memory : 1;
     double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory,
                   *const squares = parameter->state[1].memory;
     for (size_t i = 0; i < count; i++) {
-        const double g = gradient[i] + (w[i] > 0 ? l1 : w[i] < 0 ? -l1 : 0);
+        const double g = scale * (gradient[i] + (w[i] > 0 ? l1 : w[i] < 0 ? -l1 : 0));
         w[i] *= 1 - decay;
         switch (step->rule) {
         case RULE_SGD:
@@ -346,6 +347,32 @@ static clm_status reference_parameter_step(struct clm_backend *be, struct parame
     return CLM_OK;
 }
 
+/* Σ g² of one parameter, with the penalty of absolute values */
+static double sum_of_squares(const struct parameter *parameter, double l1)
+{
+    const double *const gradient = parameter->gradient.memory, *const w = parameter->value.memory;
+    double sum = 0;
+    for (size_t i = 0; i < tensor_elements(&parameter->value); i++) {
+        const double sign = w[i] > 0 ? 1 : w[i] < 0 ? -1 : 0;
+        const double g = parameter->is_weight ? gradient[i] + l1 * sign : gradient[i];
+        sum += g * g;
+    }
+    return sum;
+}
+
+static clm_status reference_clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                        double l1, double most, struct tensor *factor,
+                                        struct clm_error *error)
+{
+    (void)be, (void)error;
+    double sum = 0;
+    for (size_t p = 0; p < count; p++)
+        sum += sum_of_squares(list[p], l1);
+    const double quotient = most / (sqrt(sum) + CLIP_EPSILON);
+    *(double *)factor->memory = quotient > 1 ? 1 : quotient;
+    return CLM_OK;
+}
+
 static clm_status reference_backward_update(struct clm_backend *be, const struct tensor *dZ,
                                             const struct tensor *X, struct linear *layer,
                                             const struct step *step, struct clm_error *error)
@@ -382,6 +409,7 @@ static const struct backend_operations operations = {
     .linear_backward_params = reference_backward_params,
     .linear_backward_update = reference_backward_update,
     .parameter_step = reference_parameter_step,
+    .clip_factor = reference_clip_factor,
 };
 
 clm_status reference_open(struct clm_backend **out, struct clm_error *error)

@@ -4,6 +4,7 @@
 
 #include "base/size.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A product of K terms rounds each of them at most K + 2 times, in any order, in blocks or fused: K times for
@@ -425,7 +426,13 @@ static void take_by_limits(struct stage *stage, struct parameter *parameter, str
     if (stage->status != CLM_OK)
         return;
     rule_limits_after(parameter, values->gradient.memory, g_error, step, limits);
-    stage->status = parameter_step(stage->reference, values, step, stage->error);
+    struct step of_values = *step;
+    struct tensor scale;
+    if (step->gradient_scale) {
+        scale = value_of(step->gradient_scale);
+        of_values.gradient_scale = &scale;
+    }
+    stage->status = parameter_step(stage->reference, values, &of_values, stage->error);
     limit_errors(w, &limits[0]);
     for (size_t s = 0; s < rules[step->rule].states; s++)
         limit_errors(&parameter->state[s], &limits[1 + s]);
@@ -493,4 +500,39 @@ clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *param
 {
     return bounds_linear_take_step(be, parameter, values_of(&parameter->gradient),
                                    errors_of(&parameter->gradient), step, 0, error);
+}
+
+/* ---- the factor that clips gradients ---- */
+
+/* The reference's factor, from the parameters' values. */
+static clm_status factor_of_values(struct clm_backend *reference, struct parameter *const *list, size_t count,
+                                   double l1, double most, struct tensor *factor, struct clm_error *error)
+{
+    struct parameter *const values = calloc(size_max(count, 1), sizeof *values);
+    struct parameter **const pointers = calloc(size_max(count, 1), sizeof *pointers);
+    clm_status status = values && pointers ? CLM_OK : clm_fail_host_memory(error, "a check", count);
+    for (size_t p = 0; status == CLM_OK && p < count; p++) {
+        values[p] = (struct parameter){.value = value_of(&list[p]->value),
+                                       .gradient = value_of(&list[p]->gradient),
+                                       .is_weight = list[p]->is_weight};
+        pointers[p] = &values[p];
+    }
+    if (status == CLM_OK)
+        status = clip_factor(reference, pointers, count, l1, most, factor, error);
+    free(values);
+    free(pointers);
+    return status;
+}
+
+clm_status bounds_clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count, double l1,
+                              double most, struct tensor *factor, struct clm_error *error)
+{
+    struct tensor value = value_of(factor);
+    const clm_status status = factor_of_values(bounds_reference(be), list, count, l1, most, &value, error);
+    double least, largest;
+    if (status != CLM_OK)
+        return status;
+    clip_limits(list, count, l1, most, (struct rule_limits){&least, &largest});
+    limit_errors(factor, &(struct rule_limits){&least, &largest});
+    return CLM_OK;
 }

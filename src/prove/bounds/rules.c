@@ -96,6 +96,7 @@ static struct interval mean_of(double beta, struct interval x, struct interval y
 /* A weight and its states, and the numbers of their step. */
 struct number_step {
     struct interval w, state[STATES_MOST];
+    struct interval scale; /* of the gradient, if the step has one */
     const struct step *step;
 };
 
@@ -172,6 +173,8 @@ static void step_one_number(struct number_step *n, struct interval g, bool is_we
     const struct interval sign = signs_of(n->w);
     if (is_weight && step->l1 != 0)
         g = plus(g, times(rounded_number(step->l1), sign));
+    if (step->gradient_scale)
+        g = times(n->scale, g);
     if (is_weight && step->weight_decay != 0)
         n->w = times(rounded_number(1 - step->learning_rate * step->weight_decay), n->w);
     n->w = plus(n->w, negative(rule_move(n, g)));
@@ -188,8 +191,11 @@ void rule_limits_after(const struct parameter *parameter, const double *g, const
 {
     const struct tensor *const w = &parameter->value, *const states = parameter->state;
     const size_t count = rules[step->rule].states;
+    const struct interval scale =
+        step->gradient_scale ? around(values_of(step->gradient_scale)[0], errors_of(step->gradient_scale)[0])
+                             : (struct interval){1, 1};
     for (size_t i = 0; i < tensor_elements(w); i++) {
-        struct number_step n = {.w = around(values_of(w)[i], errors_of(w)[i]), .step = step};
+        struct number_step n = {.w = around(values_of(w)[i], errors_of(w)[i]), .scale = scale, .step = step};
         for (size_t s = 0; s < count; s++)
             n.state[s] = around(values_of(&states[s])[i], errors_of(&states[s])[i]);
         step_one_number(&n, around(g[i], g_error[i]), parameter->is_weight);
@@ -197,4 +203,40 @@ void rule_limits_after(const struct parameter *parameter, const double *g, const
         for (size_t s = 0; s < count; s++)
             put_limits(n.state[s], out[1 + s], i);
     }
+}
+
+/* ---- the factor that clips gradients ---- */
+
+/* The gradient of one number with its penalty of absolute values. */
+static struct interval penalised_gradient(const struct parameter *parameter, size_t i, double l1)
+{
+    const struct tensor *const g = &parameter->gradient, *const w = &parameter->value;
+    const struct interval gradient = around(values_of(g)[i], errors_of(g)[i]);
+    if (!parameter->is_weight || l1 == 0)
+        return gradient;
+    return plus(gradient, times(rounded_number(l1), signs_of(around(values_of(w)[i], errors_of(w)[i]))));
+}
+
+/* A sum of n squares in any order: each is rounded once, and added at most n times. The factor is 1 at most,
+ * and a sum that a float cannot hold is infinite. */
+void clip_limits(struct parameter *const *list, size_t count, double l1, double most, struct rule_limits out)
+{
+    struct interval sum = {0, 0};
+    size_t terms = 0;
+    for (size_t p = 0; p < count; p++) {
+        const size_t elements = tensor_elements(&list[p]->value);
+        for (size_t i = 0; i < elements; i++) {
+            const struct interval square = square_of(penalised_gradient(list[p], i, l1));
+            sum = (struct interval){sum.least + square.least, sum.most + square.most};
+        }
+        terms += elements;
+    }
+    sum = rounded(sum, terms + 1);
+    sum.least = fmax(sum.least - (double)terms * FLUSHED, 0);
+    sum.most =
+        sum.most + (double)terms * FLUSHED > (double)FLT_MAX ? INFINITY : sum.most + (double)terms * FLUSHED;
+    const struct interval length = plus(root_of(sum), rounded_number(CLIP_EPSILON)),
+                          factor = over(rounded_number(most), length);
+    *out.least = fmin(factor.least, 1);
+    *out.most = fmin(factor.most, 1);
 }

@@ -14,4 +14,7 @@ struct rule_limits {
 void rule_limits_after(const struct parameter *parameter, const double *g, const double *g_error,
                        const struct step *step, const struct rule_limits out[1 + STATES_MOST]);
 
+/* The limits of clip_factor for parameters of the bounds backend: one number each. */
+void clip_limits(struct parameter *const *list, size_t count, double l1, double most, struct rule_limits out);
+
 #endif

@@ -86,5 +86,6 @@ __typeof__(linear_backward_input) bounds_backward_input;
 __typeof__(linear_backward_params) bounds_backward_params;
 __typeof__(linear_backward_update) bounds_backward_update;
 __typeof__(parameter_step) bounds_parameter_step;
+__typeof__(clip_factor) bounds_clip_factor;
 
 #endif
