@@ -457,7 +457,14 @@ CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint
 /* ---- model --------------------------------------------------------------------------------------------- */
 
 /* Parameters and input normalisation of a net, in host memory: layers.N.weight (O,I), layers.N.bias (O) for
- * N = 0, 1, …, ReLU between layers, logits at the end; x = (raw - mean) * scale. */
+ * N = 0, 1, …, ReLU between layers, logits at the end; x = (raw - mean) * scale. A layer may have more:
+ *
+ *   y = drop(act(norm(x Wᵀ + b))) + x
+ *
+ *   norm  batch: each output over the rows of the batch (Ioffe, Szegedy, 2015), and in predictions by running
+ *         statistics; layer: each row over its outputs (Ba, Kiros, Hinton, 2016); then a scale and a shift
+ *   drop  sets a share of the outputs to 0 in training, and divides the others by 1 - share
+ *   + x   if the layer has skip, and as many outputs as inputs */
 struct clm_model;
 
 struct clm_model_options {
@@ -471,6 +478,13 @@ struct clm_model_options {
     /* Inputs are bytes (clm_data_is_bytes), which are divided by 255; if false, they are floats, which
      * stay as they are. Data of the other kind is refused: see clm_check_fit. */
     bool is_bytes;
+    const char *norm;     /* of each hidden layer: "none" (or NULL), "batch" or "layer" */
+    double dropout;       /* share of each hidden layer's outputs that training drops */
+    double input_dropout; /* share of the inputs */
+    /* "512 gelu norm=batch drop=0.2, 512 gelu skip": the hidden layers, each with its width and words for
+     * what the members above do not say, or NULL. Then `sizes` are inputs and classes alone. The classes may
+     * stand at the end, as a number alone, and "input drop=0.1" at the beginning. */
+    const char *layers;
 };
 
 CLM_MUST_CHECK clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
@@ -513,6 +527,9 @@ size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the in
 /* What follows a layer, such as "relu"; the last has "none". NULL if the model's file does not say it: then
  * it is taken to be relu. */
 const char *clm_model_activation(const struct clm_model *model, size_t layer);
+size_t clm_model_parameters(const struct clm_model *model); /* numbers that training changes */
+/* The net as `layers` of clm_model_options, for the caller to free; NULL if there is no memory. */
+char *clm_model_layers(const struct clm_model *model);
 /* What the rows of data become; NULL if the model's file does not say it. Data for the model is opened with
  * it. */
 const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
@@ -546,6 +563,7 @@ enum clm_setting_type {
     CLM_SETTING_INIT,         /* he, normal:STD and the like, or a file */
     CLM_SETTING_AUGMENTATION, /* flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
     CLM_SETTING_DURATION,     /* 90, 90s, 15m, 1.5h or 2d */
+    CLM_SETTING_LAYERS,       /* 512 gelu norm=batch drop=0.2, 512 gelu skip, 10 */
 };
 
 /* A row of the table. Later versions add fields at the end: a caller looks at rows, and makes none. */
@@ -1023,6 +1041,9 @@ struct clm_gradcheck_options {
     /* Weights of classes, as in clm_class_weights; with data, balanced means its training part, else the
      * batch. Weights of rows that the data has are used, too. */
     const char *class_weight;
+    /* As for a model. The net is that of the first step of training: what it drops depends on the seed. */
+    const char *norm, *layers;
+    double dropout, input_dropout;
 };
 
 struct clm_gradcheck_row {

@@ -222,7 +222,7 @@ static struct totals totals_of(struct property_bench *t, const struct numbered_b
     run(t, &t->bound, batch);
     ck_assert_done(metrics_read(be, &t->run.sums, &loss, &correct, &error));
     ck_assert_done(bounds_sums(bounds, &t->bound.sums, &expected, &error));
-    for (size_t n = 0; n < LAYER_PARAMETERS * DEPTH; n++)
+    for (size_t n = 0; n < 2 * DEPTH; n++)
         add_gradient(&totals, &network_parameter(&t->run.net, n)->gradient,
                      &network_parameter(&t->bound.net, n)->gradient, batch->rows);
     totals.values[totals.count] = loss;

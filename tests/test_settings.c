@@ -100,6 +100,11 @@ static const struct {
     {"gradcheck", "activation", "mish", NULL},
     {"bench", "activation", "gelu", NULL},
     {"train", "init", "normality.safetensors", NULL},
+    {"train", "layers", "512 gelu norm=batch drop=0.2, 512 gelu skip, 10", NULL},
+    {"gradcheck", "layers", " input  drop=0.1 ,\t7 skip drop=0 norm=none none", NULL},
+    {"train", "layers", "2147483647", NULL},
+    {"train", "norm", "layer", NULL},
+    {"train", "dropout", "0.5", NULL},
     {"train", "augment", "flip", NULL},
     {"train", "augment", "noise=1e-300,shift=1", NULL},
 };
@@ -226,7 +231,43 @@ static const struct {
     {"train", "augment", "mixup=0", "augment mixup 0: it has to be above 0"},
     {"train", "augment", "noise=nan", "augment noise nan: it has to be a number"},
     {"train", "hiden", "3", "hiden: there is no such setting; did you mean hidden?"},
-    {"train", "layers", "3,3", "layers: there is no such setting"}, /* bench has it */
+    {"train", "samples", "3", "samples: there is no such setting"}, /* gradcheck has it */
+    {"train", "dropout", "1", "at least 0 and below 1"},
+    {"train", "input-dropout", "-0.1", "at least 0 and below 1"},
+    {"train", "norm", "group", "it has to be none, batch or layer"},
+    {"train", "layers", "", "its value is empty"},
+    {"train", "layers", " ", "item 1, \" \": a layer begins with its width"},
+    {"train", "layers", "512,", "item 2, \"\": a layer begins with its width"},
+    {"train", "layers", "512,,10", "item 2, \"\": a layer begins with its width"},
+    {"train", "layers", "relu 512", "item 1, \"relu 512\": a layer begins with its width"},
+    {"train", "layers", "0 relu", "a layer begins with its width, from 1 to 2147483647"},
+    {"train", "layers", "2147483648", "a layer begins with its width, from 1 to 2147483647"},
+    {"train", "layers", "99999999999999999999", "a layer begins with its width"},
+    {"train", "layers", "-5", "a layer begins with its width"},
+    {"train", "layers", "5x5", "a layer begins with its width"},
+    {"train", "layers", "64, 512 gelo",
+     "layers: item 2, \" 512 gelo\": there is no word gelo; did you mean gelu"},
+    {"train", "layers", "512 skipp", "did you mean skip?"},
+    {"train", "layers", "512 wide", "there is no word wide, but none, relu"},
+    {"train", "layers", "512 wide", "norm=batch, norm=layer, norm=none, drop=0.2 and skip"},
+    {"train", "layers", "512 64", "there is no word 64"},
+    {"train", "layers", "512 gelu relu", "it has two activations, gelu and relu"},
+    {"train", "layers", "512 skip skip", "skip is there twice"},
+    {"train", "layers", "512 drop=0.1 drop=0.1", "drop is there twice"},
+    {"train", "layers", "512 drop=1", "drop=1: it has to be a share from 0 to below 1"},
+    {"train", "layers", "512 drop=-0.1", "it has to be a share from 0 to below 1"},
+    {"train", "layers", "512 drop=nan", "it has to be a share from 0 to below 1"},
+    {"train", "layers", "512 drop=", "it has to be a share from 0 to below 1"},
+    {"train", "layers", "512 drop=0.1x", "it has to be a share from 0 to below 1"},
+    {"train", "layers", "512 drop", "did you mean drop=0.2?"},
+    {"train", "layers", "512 norm=batch norm=batch", "norm is there twice"},
+    {"train", "layers", "512 norm=group", "norm=group: it has to be batch, layer or none"},
+    {"train", "layers", "512 norm=", "norm=: it has to be batch, layer or none"},
+    {"train", "layers", "input", "what inputs may have is drop=SHARE"},
+    {"train", "layers", "input norm=batch", "what inputs may have is drop=SHARE"},
+    {"train", "layers", "input drop=2", "it has to be a share from 0 to below 1"},
+    {"train", "layers", "input drop=0.1 skip", "what inputs may have is drop=SHARE alone"},
+    {"train", "layers", "512, input drop=0.1", "only the first item can be of the inputs"},
     {"train", "", "3", ": there is no such setting"},
 };
 
@@ -436,7 +477,7 @@ START_TEST(choices_in_little_room)
                 ck_assert_str_eq(names[n], all[n]);
         }
     }
-    ck_assert_uint_eq(lists, 13);
+    ck_assert_uint_eq(lists, 14);
 }
 END_TEST
 
@@ -557,7 +598,7 @@ static const struct {
     {"epochs = 1\n\nlr = -1\n", ", line 3: lr -1: it has to be above 0"},
     {"# \nhiden = 3", ", line 2: hiden: there is no such setting; did you mean hidden?"},
     {"--epochs = 3", ", line 1: --epochs: there is no such setting; did you mean epochs?"},
-    {"layers = 3,3", "there is no such setting"},
+    {"samples = 3", "there is no such setting"},
     {"lr = 1\nbatch = 3\nlr = 1\n", ", line 3: lr: line 1 has it already"},
     {"epochs 3\n", ", line 1: it has to be a name, = and a value"},
     {"quiet\n", "a name, = and a value"},

@@ -3,6 +3,8 @@
 #include "base/size.h"
 #include "clmlp.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_between(unsigned char byte, unsigned char lowest, unsigned char highest)
@@ -131,4 +133,14 @@ const char *clm_nearest_name(const char *word, const char *const *names)
         }
     }
     return nearest;
+}
+
+const char *text_of_number(char *out, size_t size, double value)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            break;
+    }
+    return out;
 }

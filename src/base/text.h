@@ -27,4 +27,8 @@ char *utf8_copy(const char *text);
  * no printable UTF-8, and "..." marks text that was cut off. Returns `out`. */
 const char *text_show(char *out, size_t size, const char *bytes, size_t length);
 
+/* Puts the number into `out` as a short text that strtod reads as the same number; 32 bytes are enough for
+ * any. Returns `out`. LC_NUMERIC must be that of the C locale. */
+const char *text_of_number(char *out, size_t size, double value);
+
 #endif

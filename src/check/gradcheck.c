@@ -264,6 +264,10 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
     const struct clm_model_options model = {.sizes = options->sizes,
                                             .size_count = options->size_count,
                                             .activation = options->activation,
+                                            .norm = options->norm,
+                                            .dropout = options->dropout,
+                                            .input_dropout = options->input_dropout,
+                                            .layers = options->layers,
                                             .init = options->init,
                                             .seed = options->seed,
                                             .is_bytes =

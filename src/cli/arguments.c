@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OPTIONS_MAX 64 /* per command */
+#define OPTIONS_MAX 128 /* per command */
 #define GROUPS_MAX  8
 #define HELP_MAX    768
 
@@ -207,6 +207,9 @@ static void check_together(const struct invocation *in)
     if (clm_settings_is_set(in->settings, "val-seed") &&
         clm_settings_count(in->settings, "val-by") == CLM_SPLIT_LAST)
         wrong_usage(in->about->name, "--val-seed is for --val-by random or stratified; add one of them");
+    if (clm_settings_is_set(in->settings, "layers") && clm_settings_is_set(in->settings, "hidden"))
+        wrong_usage(in->about->name,
+                    "--layers and --hidden both say the hidden layers; leave one of them out");
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -347,7 +350,8 @@ bool layers_of(const struct invocation *in, size_t index, struct sizes *out)
 
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes)
 {
-    const struct sizes hidden = setting_sizes(settings, "hidden");
+    const bool has_text = clm_settings_text(settings, "layers");
+    const struct sizes hidden = has_text ? (struct sizes){.count = 0} : setting_sizes(settings, "hidden");
     struct sizes layers = {.values = {inputs}, .count = hidden.count + 2};
     memcpy(layers.values + 1, hidden.values, hidden.count * sizeof *hidden.values);
     layers.values[layers.count - 1] = classes;

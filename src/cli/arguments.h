@@ -37,7 +37,7 @@ struct sizes setting_sizes(const struct clm_settings *settings, const char *name
 /* Net number `index` of --layers, from 0, which has inputs and classes at least; false if there are not so
  * many. */
 bool layers_of(const struct invocation *in, size_t index, struct sizes *out);
-/* Inputs, --hidden, classes. */
+/* Inputs, --hidden, classes; with --layers, inputs and classes. */
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes);
 
 /* Whether --json is the only thing that goes to standard output. */

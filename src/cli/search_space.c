@@ -38,7 +38,7 @@ static const struct clm_setting *setting_named(const char *name)
 
 static clm_status fail_searched_name(struct clm_error *error, const char *name)
 {
-    enum { NAMES_MOST = 64 };
+    enum { NAMES_MOST = 128 };
     const char *names[NAMES_MOST + 1] = {NULL};
     const struct clm_setting *setting;
     for (size_t i = 0, count = 0; (setting = clm_setting_at("train", i)) && count < NAMES_MOST; i++)
@@ -69,7 +69,8 @@ static bool is_whole(const struct clm_setting *setting)
 static bool is_list(const struct clm_setting *setting)
 {
     return setting->type == CLM_SETTING_WIDTHS || setting->type == CLM_SETTING_SIZES ||
-           setting->type == CLM_SETTING_AUGMENTATION || setting->type == CLM_SETTING_TEXT;
+           setting->type == CLM_SETTING_AUGMENTATION || setting->type == CLM_SETTING_TEXT ||
+           setting->type == CLM_SETTING_LAYERS;
 }
 
 /* Refuses a text that the setting does not take. */

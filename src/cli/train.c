@@ -28,10 +28,36 @@ static void print_split(const struct clm_settings *settings)
                clm_settings_text(settings, "val-seed"));
 }
 
+/* Whether --hidden and --activation say all of the net. */
+static bool has_plain_layers(const struct clm_model *model, const char *layers)
+{
+    const size_t depth = clm_model_depth(model);
+    bool is_alike = true;
+    for (size_t l = 1; l + 1 < depth && clm_model_activation(model, 0); l++)
+        is_alike = is_alike && !strcmp(clm_model_activation(model, l), clm_model_activation(model, 0));
+    return is_alike && !strchr(layers, '=') && !strstr(layers, "skip");
+}
+
+static void print_layers(const struct clm_settings *settings, const struct clm_model *model)
+{
+    char *const layers = clm_model_layers(model);
+    const bool has_text = layers && !has_plain_layers(model, layers);
+    printf("net       ");
+    for (size_t l = 0; l <= clm_model_depth(model); l++)
+        printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
+    printf(", %zu parameters", clm_model_parameters(model));
+    if (has_text)
+        printf("\nlayers    %s", layers);
+    else if (clm_model_depth(model) > 1)
+        printf(", %s", clm_settings_text(settings, "layers") ? clm_model_activation(model, 0)
+                                                             : clm_settings_text(settings, "activation"));
+    putchar('\n');
+    free(layers);
+}
+
 static void print_header(const struct clm_settings *settings, const struct clm_data *data,
                          const struct clm_model *model, const struct clm_backend *backend)
 {
-    size_t parameters = 0;
     printf("data      %s (%s): %zu training", clm_data_source(data), clm_data_format(data),
            clm_data_rows(data, CLM_TRAIN));
     if (clm_data_rows(data, CLM_VALIDATION)) {
@@ -44,15 +70,8 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
            clm_data_is_bytes(data) ? "bytes" : "floats", clm_data_classes(data));
     if (clm_data_label_column(data))
         printf("labels    %s\n", printable(clm_data_label_column(data)).text);
-    printf("net       ");
-    for (size_t l = 0; l <= clm_model_depth(model); l++)
-        printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
-    for (size_t l = 0; l < clm_model_depth(model); l++)
-        parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
-    printf(", %zu parameters", parameters);
-    if (clm_model_depth(model) > 1)
-        printf(", %s", clm_settings_text(settings, "activation"));
-    printf("\nbackend   %s on %s\n", clm_backend_name(backend), printable(clm_backend_device(backend)).text);
+    print_layers(settings, model);
+    printf("backend   %s on %s\n", clm_backend_name(backend), printable(clm_backend_device(backend)).text);
 }
 
 /* Prints how the inputs are standardised; nothing if they are not. */
@@ -309,12 +328,6 @@ static clm_status take_activation(struct clm_settings *settings, const struct cl
     const char *const its = clm_model_activation(model, 0);
     if (!its || clm_model_depth(model) == 1)
         return CLM_OK;
-    for (size_t l = 1; l + 1 < clm_model_depth(model); l++)
-        if (strcmp(clm_model_activation(model, l), its) != 0)
-            return fail(
-                error, CLM_ERROR_ARGUMENT,
-                "--init: %s has %s after its first layer and %s after layer %zu, but train makes nets with one activation; go on from another run",
-                printable(init).text, its, clm_model_activation(model, l), l);
     if (clm_settings_is_set(settings, "activation") &&
         strcmp(clm_settings_text(settings, "activation"), its) != 0)
         return fail(error, CLM_ERROR_ARGUMENT,
@@ -323,7 +336,40 @@ static clm_status take_activation(struct clm_settings *settings, const struct cl
     return clm_settings_set(settings, "activation", its, error);
 }
 
-/* Loads the model that --init names, a file or a run, and takes its activation, and its widths unless
+/* Sets the layers to those of a model that is not plain. */
+static clm_status take_layers(struct clm_settings *settings, const char *layers, const char *init,
+                              struct clm_error *error)
+{
+    static const char *const others[] = {"hidden", "activation", "norm"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (clm_settings_is_set(settings, others[i]))
+            return fail(
+                error, CLM_ERROR_ARGUMENT,
+                "--%s %s: the net of --init %s is \"%s\"; leave --%s out to go on from it, or say the layers by --layers",
+                others[i], clm_settings_text(settings, others[i]), printable(init).text, layers, others[i]);
+    return clm_settings_set(settings, "layers", layers, error);
+}
+
+/* Takes what --init's model is made of, unless --layers says it. */
+static clm_status take_net(struct clm_settings *settings, const struct clm_model *model, const char *init,
+                           struct clm_error *error)
+{
+    char *layers;
+    clm_status status;
+    if (clm_settings_is_set(settings, "layers"))
+        return CLM_OK;
+    if (!(layers = clm_model_layers(model)))
+        return fail(error, CLM_ERROR_MEMORY, "no memory for the text of %zu layers", clm_model_depth(model));
+    if (!has_plain_layers(model, layers))
+        status = take_layers(settings, layers, init, error);
+    else if ((status = take_activation(settings, model, init, error)) == CLM_OK &&
+             !clm_settings_is_set(settings, "hidden"))
+        status = take_widths(settings, model, error);
+    free(layers);
+    return status;
+}
+
+/* Loads the model that --init names, a file or a run, and takes its layers, but not the widths if
  * --hidden says others. *out is NULL if training begins anew, or if the file does not say what the net does
  * with its inputs. */
 static clm_status load_init(struct clm_settings *settings, struct clm_model **out, struct clm_error *error)
@@ -344,11 +390,9 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     status = clm_model_load(path, out, error);
     if (status != CLM_OK)
         return status;
-    status = take_activation(settings, *out, init, error);
+    status = take_net(settings, *out, init, error);
     if (status == CLM_OK && strcmp(init, path))
         status = clm_settings_set(settings, "init", path, error);
-    if (status == CLM_OK && !clm_settings_is_set(settings, "hidden"))
-        status = take_widths(settings, *out, error);
     if (status != CLM_OK || !clm_model_knows_inputs(*out)) {
         clm_model_free(*out);
         *out = NULL;
@@ -405,6 +449,10 @@ clm_status create_model(const struct clm_settings *settings, const struct clm_da
     const struct clm_model_options options = {.sizes = layers.values,
                                               .size_count = layers.count,
                                               .activation = clm_settings_text(settings, "activation"),
+                                              .norm = clm_settings_text(settings, "norm"),
+                                              .layers = clm_settings_text(settings, "layers"),
+                                              .dropout = clm_settings_number(settings, "dropout"),
+                                              .input_dropout = clm_settings_number(settings, "input-dropout"),
                                               .init = clm_settings_text(settings, "init"),
                                               .seed = clm_settings_count(settings, "seed"),
                                               .is_bytes = clm_data_is_bytes(data)};

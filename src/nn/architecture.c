@@ -35,6 +35,7 @@ clm_status architecture_copy(const struct architecture *net, struct architecture
     const clm_status status = allocate(net->depth, out, error);
     if (status == CLM_OK)
         memcpy(out->layers, net->layers, net->depth * sizeof *net->layers);
+    out->input_drop = net->input_drop;
     return status;
 }
 
@@ -50,8 +51,9 @@ clm_status architecture_create(const size_t *widths, size_t count, enum activati
     if (status != CLM_OK)
         return status;
     for (size_t l = 0; l < out->depth; l++)
-        out->layers[l] =
-            (struct layer_spec){widths[l], widths[l + 1], l + 1 < out->depth ? hidden : ACTIVATION_NONE};
+        out->layers[l] = (struct layer_spec){.inputs = widths[l],
+                                             .outputs = widths[l + 1],
+                                             .activation = l + 1 < out->depth ? hidden : ACTIVATION_NONE};
     status = architecture_check(out, error);
     if (status != CLM_OK)
         architecture_free(out);
@@ -60,17 +62,77 @@ clm_status architecture_create(const size_t *widths, size_t count, enum activati
 
 /* ---- sense ---- */
 
+static bool has_role(const struct layer_spec *layer, enum parameter_role role)
+{
+    if (role == ROLE_MEAN || role == ROLE_VARIANCE)
+        return layer->norm == NORM_BATCH;
+    return role == ROLE_WEIGHT || role == ROLE_BIAS || layer->norm != NORM_NONE;
+}
+
+/* Of parameters and statistics, beside the weight. */
+static size_t vector_count(const struct layer_spec *layer)
+{
+    size_t count = 0;
+    for (int role = ROLE_BIAS; role < ROLE_COUNT; role++)
+        count += has_role(layer, (enum parameter_role)role);
+    return count;
+}
+
 bool architecture_bytes(const struct architecture *net, size_t *bytes)
 {
     *bytes = 0;
     for (size_t l = 0; l < net->depth; l++) {
-        size_t inputs, size; /* weights and the bias are I + 1 for each output */
-        if (!size_add(net->layers[l].inputs, 1, &inputs) ||
+        size_t inputs, size; /* weights are I for each output, and the vectors 1 each */
+        if (!size_add(net->layers[l].inputs, vector_count(&net->layers[l]), &inputs) ||
             !size_mul(inputs, net->layers[l].outputs, &size) || !size_mul(size, sizeof(float), &size) ||
             !size_add(*bytes, size, bytes))
             return false;
     }
     return true;
+}
+
+static clm_status check_last(const struct architecture *net, struct clm_error *error)
+{
+    const struct layer_spec *const last = &net->layers[net->depth - 1];
+    if (last->activation != ACTIVATION_NONE)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "layer %zu is the last one and has activation %s; its outputs are logits, so it has to be %s",
+            net->depth - 1, activations[last->activation].name, activations[ACTIVATION_NONE].name);
+    if (!layer_is_plain(last))
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "layer %zu is the last one and has %s; its outputs are logits, so it has to be without",
+            net->depth - 1,
+            last->norm   ? "a norm"
+            : last->skip ? "a skip"
+                         : "a drop");
+    return CLM_OK;
+}
+
+static bool is_share(double value)
+{
+    return value >= 0 && value < 1;
+}
+
+/* Shares, and widths of layers with skip. */
+static clm_status check_extras(const struct architecture *net, struct clm_error *error)
+{
+    if (!is_share(net->input_drop))
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "the share of inputs to drop is %g; it has to be from 0 to below 1", net->input_drop);
+    for (size_t l = 0; l < net->depth; l++) {
+        const struct layer_spec *const layer = &net->layers[l];
+        if (!is_share(layer->drop))
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "layer %zu drops a share of %g; it has to be from 0 to below 1", l, layer->drop);
+        if (layer->skip && layer->inputs != layer->outputs)
+            return clm_fail(
+                error, CLM_ERROR_SHAPE,
+                "layer %zu adds its inputs to its outputs (skip), but has %zu inputs and %zu outputs; give it the width of what it takes",
+                l, layer->inputs, layer->outputs);
+    }
+    return CLM_OK;
 }
 
 clm_status architecture_check(const struct architecture *net, struct clm_error *error)
@@ -89,12 +151,11 @@ clm_status architecture_check(const struct architecture *net, struct clm_error *
             return clm_fail(error, CLM_ERROR_SHAPE,
                             "layer %zu takes %zu inputs, but the layer before it gives %zu", l,
                             net->layers[l].inputs, net->layers[l - 1].outputs);
-    const enum activation last = net->layers[net->depth - 1].activation;
-    if (last != ACTIVATION_NONE)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "layer %zu is the last one and has activation %s; its outputs are logits, so it has to be %s",
-            net->depth - 1, activations[last].name, activations[ACTIVATION_NONE].name);
+    clm_status status = check_last(net, error);
+    if (status == CLM_OK)
+        status = check_extras(net, error);
+    if (status != CLM_OK)
+        return status;
     return architecture_bytes(net, &bytes)
                ? CLM_OK
                : clm_fail(
@@ -103,13 +164,17 @@ clm_status architecture_check(const struct architecture *net, struct clm_error *
                      net->depth, net->layers[0].inputs);
 }
 
+static bool layer_is_equal(const struct layer_spec *a, const struct layer_spec *b)
+{
+    return a->inputs == b->inputs && a->outputs == b->outputs && a->activation == b->activation &&
+           a->norm == b->norm && a->drop == b->drop && a->skip == b->skip;
+}
+
 bool architecture_is_equal(const struct architecture *a, const struct architecture *b)
 {
-    bool is_equal = a->depth == b->depth;
+    bool is_equal = a->depth == b->depth && a->input_drop == b->input_drop;
     for (size_t l = 0; is_equal && l < a->depth; l++)
-        is_equal = a->layers[l].inputs == b->layers[l].inputs &&
-                   a->layers[l].outputs == b->layers[l].outputs &&
-                   a->layers[l].activation == b->layers[l].activation;
+        is_equal = layer_is_equal(&a->layers[l], &b->layers[l]);
     return is_equal;
 }
 
@@ -136,23 +201,95 @@ char *architecture_widths_text(const struct architecture *net, char between)
 
 /* ---- parameters ---- */
 
+/* The roles of a list: parameters, or running statistics. */
+struct roles {
+    enum parameter_role first, end;
+};
+
+static const struct roles of_parameters = {ROLE_WEIGHT, ROLE_MEAN}, of_statistics = {ROLE_MEAN, ROLE_COUNT};
+
+/* Of the first `depth` layers. */
+static size_t count_tensors(const struct architecture *net, size_t depth, struct roles roles)
+{
+    size_t count = 0;
+    for (size_t l = 0; l < depth; l++)
+        for (int role = roles.first; role < (int)roles.end; role++)
+            count += has_role(&net->layers[l], (enum parameter_role)role);
+    return count;
+}
+
+static struct parameter_spec describe_tensor(const struct architecture *net, size_t l,
+                                             enum parameter_role role)
+{
+    static const char *const names[ROLE_COUNT] = {
+        [ROLE_WEIGHT] = "weight",          [ROLE_BIAS] = "bias",
+        [ROLE_SCALE] = "norm.weight",      [ROLE_SHIFT] = "norm.bias",
+        [ROLE_MEAN] = "norm.running_mean", [ROLE_VARIANCE] = "norm.running_var"};
+    const bool is_weight = role == ROLE_WEIGHT;
+    struct parameter_spec spec = {.layer = l,
+                                  .rows = net->layers[l].outputs,
+                                  .columns = is_weight ? net->layers[l].inputs : 0,
+                                  .is_weight = is_weight,
+                                  .role = role};
+    snprintf(spec.name, sizeof spec.name, "layers.%zu.%s", l, names[role]);
+    return spec;
+}
+
+/* Number `n` of the list, which has so many. */
+static struct parameter_spec find_tensor(const struct architecture *net, size_t n, struct roles roles)
+{
+    for (size_t l = 0; l < net->depth; l++)
+        for (int role = roles.first; role < (int)roles.end; role++)
+            if (has_role(&net->layers[l], (enum parameter_role)role) && !n--)
+                return describe_tensor(net, l, (enum parameter_role)role);
+    return (struct parameter_spec){.rows = 0};
+}
+
 size_t architecture_parameter_count(const struct architecture *net)
 {
-    return LAYER_PARAMETERS * net->depth;
+    return count_tensors(net, net->depth, of_parameters);
 }
 
 struct parameter_spec architecture_parameter(const struct architecture *net, size_t p)
 {
-    const size_t l = p / LAYER_PARAMETERS;
-    const struct layer_spec *const layer = &net->layers[l];
-    const bool is_weight = p % LAYER_PARAMETERS == 0;
-    struct parameter_spec spec = {
-        .layer = l, .rows = layer->outputs, .columns = is_weight ? layer->inputs : 0, .is_weight = is_weight};
-    snprintf(spec.name, sizeof spec.name, "layers.%zu.%s", l, is_weight ? "weight" : "bias");
-    return spec;
+    return find_tensor(net, p, of_parameters);
+}
+
+size_t architecture_first_parameter(const struct architecture *net, size_t layer)
+{
+    return count_tensors(net, layer, of_parameters);
+}
+
+size_t architecture_statistic_count(const struct architecture *net)
+{
+    return count_tensors(net, net->depth, of_statistics);
+}
+
+struct parameter_spec architecture_statistic(const struct architecture *net, size_t s)
+{
+    return find_tensor(net, s, of_statistics);
 }
 
 /* ---- JSON ---- */
+
+/* A field with a short number that is read as this one again; nothing if it is 0. */
+static void write_share(FILE *stream, const char *name, double share)
+{
+    char text[32];
+    if (share == 0)
+        return;
+    fprintf(stream, ",\"%s\":%s", name, text_of_number(text, sizeof text, share));
+}
+
+static void write_layer(FILE *stream, const struct layer_spec *layer)
+{
+    fprintf(stream, "{\"inputs\":%zu,\"outputs\":%zu,\"activation\":\"%s\"", layer->inputs, layer->outputs,
+            activations[layer->activation].name);
+    if (layer->norm != NORM_NONE)
+        fprintf(stream, ",\"norm\":\"%s\"", norms[layer->norm].name);
+    write_share(stream, "drop", layer->drop);
+    fprintf(stream, "%s}", layer->skip ? ",\"skip\":true" : "");
+}
 
 char *architecture_text(const struct architecture *net)
 {
@@ -162,10 +299,13 @@ char *architecture_text(const struct architecture *net)
     if (!stream)
         return NULL;
     fprintf(stream, "{\"layers\":[");
-    for (size_t l = 0; l < net->depth; l++)
-        fprintf(stream, "%s{\"inputs\":%zu,\"outputs\":%zu,\"activation\":\"%s\"}", l ? "," : "",
-                net->layers[l].inputs, net->layers[l].outputs, activations[net->layers[l].activation].name);
-    fprintf(stream, "]}");
+    for (size_t l = 0; l < net->depth; l++) {
+        fputs(l ? "," : "", stream);
+        write_layer(stream, &net->layers[l]);
+    }
+    fputc(']', stream);
+    write_share(stream, "input_drop", net->input_drop);
+    fputc('}', stream);
     const bool is_whole = !ferror(stream);
     if (fclose(stream) == 0 && is_whole)
         return text;
@@ -213,6 +353,26 @@ clm_status activation_choose(const char *name, enum activation *out, struct clm_
                                                       list_activations(known));
 }
 
+/* NORM_COUNT if there is none of that name. */
+static enum norm_kind norm_named(const char *name)
+{
+    int norm = 0;
+    while (norm < NORM_COUNT && strcmp(norms[norm].name, name) != 0)
+        norm++;
+    return (enum norm_kind)norm;
+}
+
+clm_status norm_choose(const char *name, enum norm_kind *out, struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    *out = name ? norm_named(name) : NORM_NONE;
+    return *out < NORM_COUNT
+               ? CLM_OK
+               : clm_fail_setting(error, CLM_ERROR_ARGUMENT, "norm",
+                                  "there is no normalisation %s; name one of none, batch and layer",
+                                  text_show(shown, sizeof shown, name, strlen(name)));
+}
+
 /* `problem` is jansson's: "Object item not found: inputs", "1 object item(s) left unpacked: norm". */
 static clm_status fail_fields(const char *what, const char *problem, const char *known,
                               struct clm_error *error)
@@ -222,24 +382,44 @@ static clm_status fail_fields(const char *what, const char *problem, const char 
                     what, text_show(shown, sizeof shown, problem, strlen(problem)), known);
 }
 
+static clm_status norm_parse(const char *name, enum norm_kind *out, struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    *out = norm_named(name);
+    return *out < NORM_COUNT
+               ? CLM_OK
+               : clm_fail(
+                     error, CLM_ERROR_FORMAT,
+                     "its norm is %s; this version knows none, batch and layer: use the version that wrote it",
+                     text_show(shown, sizeof shown, name, strlen(name)));
+}
+
 static clm_status read_layer(json_t *object, size_t l, struct layer_spec *layer, struct clm_error *error)
 {
     char what[SHOWN_SIZE];
-    const char *activation;
+    const char *activation, *norm = "none";
+    int skip = 0;
     json_int_t inputs, outputs;
     json_error_t problem;
     struct clm_error inner;
     snprintf(what, sizeof what, "layer %zu", l);
-    if (json_unpack_ex(object, &problem, JSON_STRICT, "{sI sI ss}", "inputs", &inputs, "outputs", &outputs,
-                       "activation", &activation))
-        return fail_fields(what, problem.text, "inputs, outputs (integers) and activation (a name)", error);
+    if (json_unpack_ex(object, &problem, JSON_STRICT, "{sI sI ss s?s s?F s?b}", "inputs", &inputs, "outputs",
+                       &outputs, "activation", &activation, "norm", &norm, "drop", &layer->drop, "skip",
+                       &skip))
+        return fail_fields(
+            what, problem.text,
+            "inputs, outputs (integers), activation, norm (names), drop (a number) and skip (true or false)",
+            error);
     if (inputs < 1 || outputs < 1 || (uintmax_t)inputs > SIZE_MAX || (uintmax_t)outputs > SIZE_MAX)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: %jd inputs and %jd outputs; there has to be at least one of each", what,
                         (intmax_t)inputs, (intmax_t)outputs);
     layer->inputs = (size_t)inputs;
     layer->outputs = (size_t)outputs;
-    const clm_status status = activation_parse(activation, &layer->activation, &inner);
+    layer->skip = skip;
+    clm_status status = activation_parse(activation, &layer->activation, &inner);
+    if (status == CLM_OK)
+        status = norm_parse(norm, &layer->norm, &inner);
     return status ? clm_fail(error, status, "%s: %s", what, inner.message) : CLM_OK;
 }
 
@@ -247,14 +427,16 @@ static clm_status read_layers(json_t *root, struct architecture *out, struct clm
 {
     json_t *layers = NULL;
     json_error_t problem;
-    if (json_unpack_ex(root, &problem, JSON_STRICT, "{so}", "layers", &layers))
-        return fail_fields("the net", problem.text, "layers (a list)", error);
+    double input_drop = 0;
+    if (json_unpack_ex(root, &problem, JSON_STRICT, "{so s?F}", "layers", &layers, "input_drop", &input_drop))
+        return fail_fields("the net", problem.text, "layers (a list) and input_drop (a number)", error);
     const size_t depth = json_array_size(layers);
     if (!depth)
         return clm_fail(error, CLM_ERROR_FORMAT, "it has no list \"layers\" with a layer in it");
     clm_status status = allocate(depth, out, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status = read_layer(json_array_get(layers, l), l, &out->layers[l], error);
+    out->input_drop = input_drop;
     return status ? status : architecture_check(out, error);
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/data.h"
 #include "nn/layer_names.h"
+#include "nn/layers_text.h"
 #include "nn/parameters.h"
 
 #include <math.h>
@@ -41,7 +42,7 @@ static clm_status fail_memory(const struct architecture *architecture, struct cl
         architecture->depth, architecture->layers[0].inputs, mebibytes(bytes));
 }
 
-/* A model without values yet; its tensors are the parameters, then input.mean and input.scale. */
+/* A model without values yet; its tensors are the net's, then input.mean and input.scale. */
 static clm_status model_create(const struct architecture *architecture, struct clm_model **out,
                                struct clm_error *error)
 {
@@ -52,17 +53,20 @@ static clm_status model_create(const struct architecture *architecture, struct c
     if (status != CLM_OK)
         return status;
     model->parameter_count = architecture_parameter_count(architecture);
-    model->tensor_count = model->parameter_count + 2;
+    model->statistic_count = architecture_statistic_count(architecture);
+    model->tensor_count = model_net_tensors(model) + 2;
     model->specs = calloc(model->tensor_count, sizeof *model->specs);
     model->values = calloc(model->tensor_count, sizeof *model->values);
     if (!model->specs || !model->values)
         return fail_memory(architecture, error);
     for (size_t p = 0; p < model->parameter_count; p++)
         model->specs[p] = architecture_parameter(architecture, p);
-    for (size_t t = model->parameter_count; t < model->tensor_count; t++) {
+    for (size_t s = 0; s < model->statistic_count; s++)
+        model->specs[model->parameter_count + s] = architecture_statistic(architecture, s);
+    for (size_t t = model_net_tensors(model); t < model->tensor_count; t++) {
         struct parameter_spec *const spec = &model->specs[t];
         *spec = (struct parameter_spec){.rows = architecture->layers[0].inputs};
-        snprintf(spec->name, sizeof spec->name, t == model->parameter_count ? "input.mean" : "input.scale");
+        snprintf(spec->name, sizeof spec->name, t + 2 == model->tensor_count ? "input.mean" : "input.scale");
     }
     return CLM_OK;
 }
@@ -76,8 +80,8 @@ static clm_status fill(struct clm_model *model, struct clm_error *error)
         if (!model->values[t])
             return fail_memory(&model->architecture, error);
     }
-    model->mean = model->values[model->parameter_count];
-    model->scale = model->values[model->parameter_count + 1];
+    model->mean = model->values[model->tensor_count - 2];
+    model->scale = model->values[model->tensor_count - 1];
     return CLM_OK;
 }
 
@@ -125,15 +129,47 @@ static clm_status make(const struct clm_model_options *options, const struct arc
     return initialise(*out, options->init, error);
 }
 
+/* The net of widths, whose hidden layers are alike. */
+static clm_status alike_layers(const struct clm_model_options *options, const struct layer_spec *hidden,
+                               struct architecture *out, struct clm_error *error)
+{
+    clm_status status =
+        architecture_create(options->sizes, options->size_count, hidden->activation, out, error);
+    if (status != CLM_OK)
+        return status;
+    for (size_t l = 0; l + 1 < out->depth; l++) {
+        out->layers[l].norm = hidden->norm;
+        out->layers[l].drop = hidden->drop;
+    }
+    out->input_drop = options->input_dropout;
+    return architecture_check(out, error);
+}
+
+static clm_status choose_architecture(const struct clm_model_options *options, struct architecture *out,
+                                      struct clm_error *error)
+{
+    struct layer_spec hidden = {.drop = options->dropout};
+    clm_status status;
+    if ((status = activation_choose(options->activation, &hidden.activation, error)) ||
+        (status = norm_choose(options->norm, &hidden.norm, error)))
+        return status;
+    if (!options->layers)
+        return alike_layers(options, &hidden, out, error);
+    if (options->size_count != 2)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a net of %zu widths whose layers are given as a text: its widths are inputs and classes",
+            options->size_count);
+    return layers_text_read(options->layers, options->sizes[0], options->sizes[1], &hidden,
+                            options->input_dropout, out, error);
+}
+
 clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
                             struct clm_error *error)
 {
     struct architecture architecture = {0};
-    enum activation activation;
     *out = NULL;
-    clm_status status = activation_choose(options->activation, &activation, error);
-    if (status == CLM_OK)
-        status = architecture_create(options->sizes, options->size_count, activation, &architecture, error);
+    clm_status status = choose_architecture(options, &architecture, error);
     if (status == CLM_OK)
         status = make(options, &architecture, out, error);
     architecture_free(&architecture);
@@ -394,6 +430,17 @@ static const char *metadata_of(const struct safetensors *file, const char *key)
     return json_string_value(json_object_get(file->metadata, key));
 }
 
+/* The normalisation of a layer, as its tensors say. */
+static enum norm_kind norm_in(const struct safetensors *file, size_t layer)
+{
+    char name[PARAMETER_NAME_MAX];
+    snprintf(name, sizeof name, "layers.%zu.norm.running_mean", layer);
+    if (safetensors_find(file, name))
+        return NORM_BATCH;
+    snprintf(name, sizeof name, "layers.%zu.norm.weight", layer);
+    return safetensors_find(file, name) ? NORM_LAYER : NORM_NONE;
+}
+
 /* What the weights' shapes say, with the activation of the metadata or else ReLU: files of older versions and
  * of other programs hold no architecture. */
 static clm_status find_architecture(const struct safetensors *file, struct architecture *out,
@@ -417,7 +464,11 @@ static clm_status find_architecture(const struct safetensors *file, struct archi
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s has %zu dimensions and %zu elements; a weight is a matrix", weight_name,
                             weight->dimension_count, weight->count);
-        out->layers[out->depth++] = (struct layer_spec){weight->shape[1], weight->shape[0], activation};
+        out->layers[out->depth] = (struct layer_spec){.inputs = weight->shape[1],
+                                                      .outputs = weight->shape[0],
+                                                      .activation = activation,
+                                                      .norm = norm_in(file, out->depth)};
+        out->depth++;
     }
     if (!out->depth)
         return clm_fail(error, CLM_ERROR_FORMAT,
@@ -444,9 +495,9 @@ static clm_status read_normalisation(struct clm_model *model, const struct safet
                                      const char *path, struct clm_error *error)
 {
     clm_status status = fill(model, error);
-    for (size_t i = 0; status == CLM_OK && i < model->specs[model->parameter_count].rows; i++)
+    for (size_t i = 0; status == CLM_OK && i < clm_model_width(model, 0); i++)
         model->scale[i] = 1;
-    for (size_t t = model->parameter_count; status == CLM_OK && t < model->tensor_count; t++)
+    for (size_t t = model_net_tensors(model); status == CLM_OK && t < model->tensor_count; t++)
         if (safetensors_find(file, model->specs[t].name))
             status = parameter_take(&model->specs[t], file, path, &model->values[t], error);
     return status;
@@ -530,6 +581,19 @@ size_t clm_model_width(const struct clm_model *model, size_t index)
 const char *clm_model_activation(const struct clm_model *model, size_t layer)
 {
     return model->is_activation_known ? activations[model->architecture.layers[layer].activation].name : NULL;
+}
+
+char *clm_model_layers(const struct clm_model *model)
+{
+    return layers_text_of(&model->architecture);
+}
+
+size_t clm_model_parameters(const struct clm_model *model)
+{
+    size_t count = 0;
+    for (size_t p = 0; p < model->parameter_count; p++)
+        count += parameter_elements(&model->specs[p]);
+    return count;
 }
 
 const struct clm_inputs *clm_model_inputs(const struct clm_model *model)

@@ -9,8 +9,8 @@ struct clm_model {
     struct architecture architecture;
     bool is_activation_known; /* if not, the file said nothing, and the architecture has ReLU */
     /* All tensors of a model file, and their values: the parameters in the order of architecture_parameter,
-     * then mean and scale */
-    size_t tensor_count, parameter_count;
+     * the running statistics in that of architecture_statistic, then mean and scale */
+    size_t tensor_count, parameter_count, statistic_count;
     struct parameter_spec *specs;
     float **values;
     float *mean, *scale; /* (I), the last two of `values`: x = (raw - mean) * scale */
@@ -23,12 +23,18 @@ struct clm_model {
 /* (O,I) and (O) of one layer. */
 static inline float *model_weight(const struct clm_model *model, size_t layer)
 {
-    return model->values[LAYER_PARAMETERS * layer];
+    return model->values[architecture_first_parameter(&model->architecture, layer)];
 }
 
 static inline float *model_bias(const struct clm_model *model, size_t layer)
 {
-    return model->values[LAYER_PARAMETERS * layer + 1];
+    return model->values[architecture_first_parameter(&model->architecture, layer) + 1];
+}
+
+/* How many of the tensors are the net's own. */
+static inline size_t model_net_tensors(const struct clm_model *model)
+{
+    return model->parameter_count + model->statistic_count;
 }
 
 /* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */

@@ -33,7 +33,8 @@ static clm_status create_parameters(struct network *net, struct network_use use,
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
-        net->parameters[p] = network_parameter(net, p);
+        struct linear *const linear = &net->layers[spec.layer].linear;
+        net->parameters[p] = spec.is_weight ? &linear->W : &linear->b;
         status = create_parameter(net, &spec, use, net->parameters[p], error);
     }
     return status;
@@ -41,8 +42,7 @@ static clm_status create_parameters(struct network *net, struct network_use use,
 
 struct parameter *network_parameter(const struct network *net, size_t p)
 {
-    struct linear *const linear = &net->layers[p / LAYER_PARAMETERS].linear;
-    return p % LAYER_PARAMETERS ? &linear->b : &linear->W;
+    return net->parameters[p];
 }
 
 static void free_parameter(struct clm_backend *be, struct parameter *parameter)
@@ -145,6 +145,10 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
                             .keeps_gradients = use.keeps_gradients || extras_keep_gradients(&use.extras) ||
                                                (use.is_trained && !backend_fuses_step(be, use.rule))};
     clm_status status = architecture_copy(architecture, &out->architecture, error);
+    for (size_t l = 0; status == CLM_OK && l < architecture->depth; l++)
+        if (!layer_is_plain(&architecture->layers[l]) || architecture->input_drop != 0)
+            status = clm_fail(error, CLM_ERROR_ARGUMENT,
+                              "nets with norm, drop and skip cannot be computed in this version");
     if (status != CLM_OK)
         goto cleanup;
     out->layers = calloc(architecture->depth, sizeof *out->layers);
@@ -182,8 +186,9 @@ clm_status network_prepare_weights(struct network *net, struct clm_error *error)
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
-    for (size_t p = 0; net->layers && p < architecture_parameter_count(&net->architecture); p++)
-        free_parameter(be, network_parameter(net, p));
+    for (size_t p = 0; net->parameters && p < architecture_parameter_count(&net->architecture); p++)
+        if (net->parameters[p])
+            free_parameter(be, net->parameters[p]);
     for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
         layer_free(be, &net->layers[l]);
     optimiser_free(&net->optimiser);

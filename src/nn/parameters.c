@@ -49,28 +49,32 @@ clm_status parameter_take(const struct parameter_spec *spec, const struct safete
     return CLM_OK;
 }
 
-/* Whether it is layers.N.weight or layers.N.bias with N of `depth` or above. */
-static bool is_beyond(const char *name, size_t depth)
+/* Whether it is a tensor of layer N of some net, layers.N.weight or the like, and `net` has no such tensor. */
+static bool is_beyond(const char *name, const struct architecture *net)
 {
     static const char prefix[] = "layers.";
     if (strncmp(name, prefix, sizeof prefix - 1) || !isdigit((unsigned char)name[sizeof prefix - 1]))
         return false;
     char *rest;
     const unsigned long long layer = strtoull(name + sizeof prefix - 1, &rest, 10);
-    return layer >= depth && (!strcmp(rest, ".weight") || !strcmp(rest, ".bias"));
+    if (!strcmp(rest, ".weight") || !strcmp(rest, ".bias"))
+        return layer >= net->depth;
+    return !strncmp(rest, ".norm.", 6) && (layer >= net->depth || net->layers[layer].norm == NORM_NONE);
 }
 
-/* Refuses a file with a layer after a gap, or with more layers than the net: it is of another net, and may
- * not be used in part. */
-static clm_status refuse_more(const struct safetensors *file, const char *path, size_t depth,
-                              struct clm_error *error)
+/* Refuses a file with a layer after a gap, with more layers than the net or with a normalisation that the net
+ * lacks: it is of another net, and may not be used in part. */
+static clm_status refuse_more(const struct safetensors *file, const char *path,
+                              const struct architecture *net, struct clm_error *error)
 {
     for (size_t i = 0; i < file->count; i++)
-        if (is_beyond(file->tensors[i].name, depth))
+        if (is_beyond(file->tensors[i].name, net))
             return clm_fail(
                 error, CLM_ERROR_SHAPE,
-                "%s: it has a %.100s, but this net ends with layers.%zu; layers are numbered from 0 without a gap",
-                path, file->tensors[i].name, depth - 1);
+                strstr(file->tensors[i].name, ".norm.")
+                    ? "%s: it has a %.100s, but that layer of this net has no normalisation, or is above layers.%zu, its last; give the layer the norm that the file has"
+                    : "%s: it has a %.100s, but this net ends with layers.%zu; layers are numbered from 0 without a gap",
+                path, file->tensors[i].name, net->depth - 1);
     return CLM_OK;
 }
 
@@ -78,9 +82,9 @@ clm_status parameters_take(struct clm_model *model, const struct safetensors *fi
                            struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++)
+    for (size_t p = 0; status == CLM_OK && p < model_net_tensors(model); p++)
         status = parameter_take(&model->specs[p], file, path, &model->values[p], error);
-    return status ? status : refuse_more(file, path, model->architecture.depth, error);
+    return status ? status : refuse_more(file, path, &model->architecture, error);
 }
 
 /* ---- initial parameters ---- */
@@ -182,18 +186,24 @@ static clm_status draw_weights(const struct architecture *net, size_t l, const s
     return CLM_OK;
 }
 
+/* What a vector begins with: a normalisation changes nothing before training. */
+static float first_value(enum parameter_role role)
+{
+    return role == ROLE_SCALE || role == ROLE_VARIANCE ? 1 : 0;
+}
+
 static clm_status initialise_draw(struct clm_model *model, const struct drawing *drawing,
                                   struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++) {
+    for (size_t p = 0; status == CLM_OK && p < model_net_tensors(model); p++) {
         const struct parameter_spec *const spec = &model->specs[p];
         const uint32_t l = (uint32_t)spec->layer;
         struct philox random = philox_start(model->seed, RANDOM_INIT, l);
         if (spec->is_weight)
             status = draw_weights(&model->architecture, l, drawing, &random, model->values[p], error);
-        else
-            memset(model->values[p], 0, parameter_elements(spec) * sizeof *model->values[p]);
+        for (size_t i = 0; !spec->is_weight && i < parameter_elements(spec); i++)
+            model->values[p][i] = first_value(spec->role);
     }
     return status;
 }

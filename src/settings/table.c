@@ -75,6 +75,8 @@ static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
                                         [CLM_STANDARDISE_GLOBAL] = "global",
                                         [CLM_STANDARDISE_FEATURE] = "feature",
                                         NULL};
+static const char *const normalisations[] = {
+    [NORM_NONE] = "none", [NORM_BATCH] = "batch", [NORM_LAYER] = "layer", NULL};
 static const char *const tables[] = {"table", "md", "csv", "json", NULL};
 static const char *const methods[] = {"random", "hyperband", NULL};
 static const char *const metrics[] = {"accuracy", "loss", NULL};
@@ -231,8 +233,18 @@ const struct setting_row setting_rows[] = {
 #define GROUP "Net"
     OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
           "widths of the hidden layers; none for a linear classifier"),
+    OTHER(
+        LAYERS, "layers", "TEXT", TRAIN | GRADCHECK, MEANS("--hidden says all"),
+        "hidden layers that differ, each a width and words: an activation, norm=batch or norm=layer, drop=SHARE, skip (adds its inputs to its outputs), as in \"512 gelu norm=batch drop=0.2, 512 gelu skip\"; the classes may stand at the end, and \"input drop=0.1\" first"),
     CHOICE_OF("activation", "NAME", TRAIN | GRADCHECK, IS("relu"), activation_names,
               "what follows each hidden layer"),
+    CHOICE(
+        "norm", "KIND", TRAIN | GRADCHECK, IS("none"), normalisations,
+        "what each hidden layer's sums pass before the activation: batch (each over the rows of the minibatch), layer (each row over its units), or none"),
+    NUMBER("dropout", "SHARE", TRAIN | GRADCHECK, IS("0"), FROM_BELOW(0, 1),
+           "share of each hidden layer's outputs that a step of training sets to 0"),
+    NUMBER("input-dropout", "SHARE", TRAIN | GRADCHECK, IS("0"), FROM_BELOW(0, 1),
+           "the same for the inputs of the net"),
     OTHER(
         INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS_BUT("he", "he; tables, tanh and sigmoid: xavier"),
         "initial weights: " ABOUT_SCHEMES

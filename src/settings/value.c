@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 #include "base/text.h"
+#include "settings/layers.h"
 
 #include <errno.h>
 #include <float.h>
@@ -87,12 +88,7 @@ static clm_status write_double(const struct clm_setting *about, struct setting_v
                                struct clm_error *error)
 {
     char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, out->number);
-        if (strtod(text, NULL) == out->number)
-            break;
-    }
-    out->text = strdup(text);
+    out->text = strdup(text_of_number(text, sizeof text, out->number));
     return out->text ? CLM_OK : clm_fail_host_memory(error, about->name, sizeof text);
 }
 
@@ -439,6 +435,20 @@ static clm_status read_augmentation(const struct clm_setting *about, const char 
     return status;
 }
 
+/* ---- layers ---- */
+
+static clm_status read_layers_text(const struct clm_setting *about, const char *text,
+                                   struct setting_value *out, struct clm_error *error)
+{
+    struct layers_words *const words = malloc(sizeof *words);
+    clm_status status =
+        words ? keep_text(about, text, out, error) : clm_fail_host_memory(error, about->name, sizeof *words);
+    if (status == CLM_OK)
+        status = layers_words_read(text, words, error);
+    free(words);
+    return status;
+}
+
 /* ---- all of them ---- */
 
 static reader *const readers[] = {
@@ -458,6 +468,7 @@ static reader *const readers[] = {
     [CLM_SETTING_INIT] = read_init,
     [CLM_SETTING_AUGMENTATION] = read_augmentation,
     [CLM_SETTING_DURATION] = read_duration,
+    [CLM_SETTING_LAYERS] = read_layers_text,
 };
 
 clm_status setting_value_read(const struct clm_setting *about, const char *text, struct setting_value *out,

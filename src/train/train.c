@@ -686,7 +686,7 @@ static clm_status check_parameters(const struct training *t, const struct clm_mo
                                    struct clm_error *error)
 {
     char what[128];
-    for (size_t p = 0; p < model->parameter_count; p++) {
+    for (size_t p = 0; p < model_net_tensors(model); p++) {
         const size_t count = parameter_elements(&model->specs[p]);
         bool is_finite = true;
         for (size_t i = 0; i < count; i++)
