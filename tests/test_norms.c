@@ -11,7 +11,7 @@
 #define B 4
 #define O 3
 
-static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS};
+static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL};
 #define KIND_COUNT COUNT_OF(kinds)
 
 static struct clm_backend *be; /* the backend of the running test */

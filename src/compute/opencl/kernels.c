@@ -210,6 +210,7 @@ void kernel_table_free(struct kernel_table *table)
 static void kernels_free_built(struct kernels *k)
 {
     kernel_table_free(&k->table);
+    kernel_table_free(&k->finish);
     for (struct built_program *built = k->built, *next; built; built = next) {
         next = built->next;
         clReleaseProgram(built->program);

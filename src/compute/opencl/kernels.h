@@ -55,13 +55,15 @@ struct built_program;
 
 struct kernels {
     const struct opencl_device *device;
-    struct built_program *built; /* list of all tables' programs */
-    struct kernel_table table;
-    size_t lanes;  /* work-items in a group of softmax_xent and of the other losses */
+    struct built_program *built;       /* list of all tables' programs */
+    struct kernel_table table, finish; /* finish: of finish.c, empty until a net needs it */
+    size_t lanes;                      /* work-items in a group of softmax_xent and of the other losses */
     size_t strips; /* parts of the rows that items of bias_gradient take, for each of `lanes` columns */
     size_t chunk;  /* floats in a vector of the device */
     size_t span;   /* elements that an item of gather takes */
     size_t runs;   /* runs of 64 elements that an item of gather_augmented takes */
+    /* groups of kernels/norm.cl */
+    size_t column_lanes, column_strips, row_lanes;
 };
 
 /* The slots of sums.cl: at least one for each group of a kernel that adds to them. */

@@ -385,34 +385,6 @@ static bool opencl_fuses_step(const struct clm_backend *be, enum rule rule)
     return fuses_rule((const struct opencl_backend *)be, rule);
 }
 
-/* The three operations of norms and dropout have no kernels yet. */
-static clm_status fail_for_now(const char *here, struct clm_error *error)
-{
-    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
-                            "%s: the opencl backend does not have it yet; take the blas backend", here);
-}
-
-static clm_status opencl_layer_finish(struct clm_backend *be, const struct tensor *Z,
-                                      const struct finish *finish, struct tensor *Y, struct clm_error *error)
-{
-    (void)be, (void)Z, (void)finish, (void)Y;
-    return fail_for_now("layer_finish", error);
-}
-
-static clm_status opencl_gate_backward(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
-                                       const struct gate *gate, struct tensor *dZ, struct clm_error *error)
-{
-    (void)be, (void)dY, (void)skip, (void)gate, (void)dZ;
-    return fail_for_now("gate_backward", error);
-}
-
-static clm_status opencl_norm_backward(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
-                                       struct tensor *dN, struct clm_error *error)
-{
-    (void)be, (void)norm, (void)Z, (void)dN;
-    return fail_for_now("norm_backward", error);
-}
-
 const struct backend_operations opencl_operations = {
     .name = "opencl",
     .profile_start = profile_start,
@@ -431,6 +403,7 @@ const struct backend_operations opencl_operations = {
     .write_part = opencl_write_part,
     .prepare = opencl_prepare,
     .loss_prepare = opencl_loss_prepare,
+    .prepare_finish = opencl_prepare_finish,
     .finish = finish,
     .pace = pace,
     .metrics_reset = opencl_metrics_reset,

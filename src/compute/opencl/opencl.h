@@ -58,6 +58,13 @@ __typeof__(parameter_step) opencl_parameter_step;
 __typeof__(parameters_step) opencl_parameters_step;
 __typeof__(clip_factor) opencl_clip_factor;
 
+/* ---- finish.c: entries of struct backend_operations ---- */
+
+__typeof__(backend_prepare_finish) opencl_prepare_finish;
+__typeof__(layer_finish) opencl_layer_finish;
+__typeof__(gate_backward) opencl_gate_backward;
+__typeof__(norm_backward) opencl_norm_backward;
+
 /* ---- buffers.c: entries of struct backend_operations ---- */
 
 clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
