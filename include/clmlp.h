@@ -534,10 +534,12 @@ char *clm_model_layers(const struct clm_model *model);
  * it. */
 const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL if unnamed */
-const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
-const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
-const float *clm_model_mean(const struct clm_model *model);                    /* (I), of the inputs */
-const float *clm_model_scale(const struct clm_model *model);                   /* (I) */
+/* What predictions divide the logits by; 1 unless the setting calibrate has found another one. */
+double clm_model_temperature(const struct clm_model *model);
+const float *clm_model_weight(const struct clm_model *model, size_t layer); /* (O,I) */
+const float *clm_model_bias(const struct clm_model *model, size_t layer);   /* (O) */
+const float *clm_model_mean(const struct clm_model *model);                 /* (I), of the inputs */
+const float *clm_model_scale(const struct clm_model *model);                /* (I) */
 
 /* ---- settings ------------------------------------------------------------------------------------------ */
 
@@ -753,6 +755,18 @@ struct clm_score {
     double loss, accuracy;
 };
 
+/* What the setting calibrate has found: the temperature that makes the loss of the validation rows the least.
+ * Accuracy is the same with any temperature. */
+struct clm_calibration {
+    size_t rows; /* of the validation part; 0: it was not asked for */
+    /* Whether there is a best temperature; else it is 1. There is none if the net is right in all rows, or if
+     * the same probability for each class were better. */
+    bool is_fitted;
+    double temperature;
+    double loss_before, loss_after;   /* mean cross-entropy [nats] */
+    double error_before, error_after; /* expected calibration error, as in clm_measures */
+};
+
 struct clm_train_result {
     size_t epochs;         /* finished */
     struct clm_epoch kept; /* whose net is kept: the last epoch, or the best with the setting stop-after */
@@ -760,6 +774,7 @@ struct clm_train_result {
     bool has_test;
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
+    struct clm_calibration calibration;
 };
 
 /* How much each class counts in training, as the setting class-weight says it in `text`:

@@ -660,6 +660,26 @@ START_TEST(modules_that_are_no_net)
 }
 END_TEST
 
+START_TEST(temperature)
+{
+    static const char *const wrong[] = {"", "1.5x", "0", "-1", "inf", "nan"};
+    struct clm_model *model = NULL;
+    char *const path = file_of(whole, NULL, 0, "temperature", "1.25");
+    ck_assert_done(clm_model_load(path, &model, &error));
+    ck_assert_within(clm_model_temperature(model), 1.25, 0.0);
+    model->temperature = 1 / 3.0; /* not a short decimal number */
+    ck_assert_done(clm_model_save(model, path, &error));
+    clm_model_free(model);
+    ck_assert_done(clm_model_load(path, &model, &error));
+    ck_assert_within(clm_model_temperature(model), 1 / 3.0, 0.0);
+    clm_model_free(model);
+    free(path);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_refused(file_of(whole, NULL, 0, "temperature", wrong[i]), CLM_ERROR_FORMAT,
+                       "it must be a number above 0");
+}
+END_TEST
+
 START_TEST(another_activation)
 {
     assert_refused(file_of(whole, NULL, 0, "activation", "tanhh"), CLM_ERROR_FORMAT,
@@ -972,6 +992,7 @@ int main(void)
     tcase_add_test(cases, normalisation_that_does_not_fit);
     tcase_add_test(cases, numbers_that_are_not_finite);
     tcase_add_test(cases, another_activation);
+    tcase_add_test(cases, temperature);
     tcase_add_test(cases, architecture_that_contradicts_its_tensors);
     tcase_add_test(cases, architecture_that_is_none);
     tcase_add_test(cases, activations_of_the_architecture);

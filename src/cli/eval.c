@@ -102,6 +102,9 @@ static void print_measures(const struct report *report)
     printf("ECE       %.2f %%  expected calibration error, in %d bins\n", 100 * measures->calibration_error,
            CLM_CALIBRATION_BINS);
     printf("Brier     %.5f\n", measures->brier_score);
+    if (clm_model_temperature(prediction->model) != 1)
+        printf("logits    divided by the temperature %.4f, which --calibrate has found\n",
+               clm_model_temperature(prediction->model));
 }
 
 static void print_matrix(const struct prediction *prediction, const struct clm_measures *measures)
@@ -195,15 +198,16 @@ static json_t *cli_eval_describe(const struct report *report)
                                                 json_number(report->top_accuracy))
                                     : json_null();
     return json_pack(
-        "{sI so so so so so so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
+        "{sI so so so so so so so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
         json_number(prediction->score.loss), "accuracy", json_number(prediction->score.accuracy),
         "balanced_accuracy", json_number(measures->balanced_accuracy), "macro_f1",
         json_number(measures->macro_f1), "roc_auc", json_number(measures->roc_auc), "log_loss",
         json_number(measures->log_loss), "guess_loss", json_number(report->guess_loss), "top5_accuracy",
         json_number(measures->top5_accuracy), "top", top, "mean_confidence",
         json_number(measures->mean_confidence), "calibration_error", json_number(measures->calibration_error),
-        "brier_score", json_number(measures->brier_score), "reliability", describe_bins(measures), "classes",
-        describe_classes(prediction, measures), "confusion", describe_matrix(measures));
+        "brier_score", json_number(measures->brier_score), "temperature",
+        json_number(clm_model_temperature(prediction->model)), "reliability", describe_bins(measures),
+        "classes", describe_classes(prediction, measures), "confusion", describe_matrix(measures));
 }
 
 /* ---- what went wrong ---- */

@@ -243,6 +243,23 @@ static void print_score(const struct clm_train_result *result, const struct clm_
                100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
 }
 
+/* "calibrated temperature 1.2345: validation loss 0.412 -> 0.398, calibration error 4.66 % -> 1.20 %" */
+static void print_calibration(const struct clm_calibration *calibration)
+{
+    if (!calibration->rows)
+        return;
+    if (!calibration->is_fitted)
+        remark(
+            "train",
+            "--calibrate: no temperature is the best for these %zu validation rows (the net is right in all of them, or knows less than nothing); the probabilities stay as they are",
+            calibration->rows);
+    else
+        printf(
+            "calibrated  temperature %.4f: validation loss %.5f -> %.5f, calibration error %.2f %% -> %.2f %%\n",
+            calibration->temperature, calibration->loss_before, calibration->loss_after,
+            100 * calibration->error_before, 100 * calibration->error_after);
+}
+
 static void print_result(const struct training_run *run, const struct clm_train_result *result,
                          const struct clm_data *data)
 {
@@ -262,6 +279,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
     if (!run->is_quiet)
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);
+    print_calibration(&result->calibration);
     print_score(result, data);
     if (out && !run->is_quiet)
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", out);

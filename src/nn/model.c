@@ -124,6 +124,7 @@ static clm_status make(const struct clm_model_options *options, const struct arc
     (*out)->seed = options->seed;
     (*out)->is_activation_known = true;
     (*out)->lowest = (*out)->highest = NAN;
+    (*out)->temperature = 1;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
     return initialise(*out, options->init, error);
@@ -353,6 +354,14 @@ static bool add_inputs(const struct clm_model *model, json_t *metadata)
     return is_added;
 }
 
+/* Adds the temperature, if there is one; false if there is no memory. */
+static bool add_temperature(const struct clm_model *model, json_t *metadata)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", model->temperature);
+    return model->temperature == 1 || json_object_set_new(metadata, "temperature", json_string(text)) == 0;
+}
+
 /* "layers" and "activation" are for other programs: this one reads "architecture". */
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
@@ -366,7 +375,8 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
                           : NULL;
     free(text);
     free(widths);
-    if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out))) {
+    if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
+                 !add_temperature(model, *out))) {
         json_decref(*out);
         *out = NULL;
     }
@@ -525,6 +535,19 @@ static clm_status read_inputs(struct clm_model *model, const struct safetensors 
     return status == CLM_OK ? CLM_OK : clm_fail(error, status, "%s: %s", path, inner.message);
 }
 
+/* 1 if the file names no temperature. */
+static clm_status read_temperature(struct clm_model *model, const struct safetensors *file, const char *path,
+                                   struct clm_error *error)
+{
+    const char *const text = metadata_of(file, "temperature");
+    char *end = NULL;
+    model->temperature = text ? strtod(text, &end) : 1;
+    if (!text || (end != text && !*end && model->temperature > 0 && isfinite(model->temperature)))
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: its temperature is %.32s, but it must be a number above 0",
+                    path, text);
+}
+
 static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
@@ -541,6 +564,8 @@ static clm_status model_read(const struct safetensors *file, const char *path, s
     status = read_class_names(*out, file->metadata, error);
     if (status == CLM_OK)
         status = read_inputs(*out, file, path, error);
+    if (status == CLM_OK)
+        status = read_temperature(*out, file, path, error);
 cleanup:
     architecture_free(&architecture);
     return status;
@@ -604,6 +629,11 @@ const struct clm_inputs *clm_model_inputs(const struct clm_model *model)
 const char *clm_model_class_name(const struct clm_model *model, size_t index)
 {
     return model->class_names ? model->class_names[index] : NULL;
+}
+
+double clm_model_temperature(const struct clm_model *model)
+{
+    return model->temperature;
 }
 
 const float *clm_model_weight(const struct clm_model *model, size_t layer)

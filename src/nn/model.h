@@ -18,6 +18,7 @@ struct clm_model {
     uint64_t seed;
     struct clm_inputs *inputs; /* what the rows of data become; NULL: unknown */
     double lowest, highest;    /* of the inputs in the training data; NaN: unknown */
+    double temperature;        /* what predictions divide the logits by; 1 unless it was calibrated */
 };
 
 /* (O,I) and (O) of one layer. */

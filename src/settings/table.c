@@ -317,6 +317,9 @@ const struct setting_row setting_rows[] = {
     FLAG(
         "train-score", TRAIN,
         "measure loss and accuracy of the training rows after each epoch, too, as those of validation rows are measured"),
+    FLAG(
+        "calibrate", TRAIN,
+        "divide the net's logits by the temperature with which the loss of the validation rows is least: its probabilities then tell better how often it is right; classes stay as they are"),
     OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
     CHOICE(
         "resident", "auto|yes|no", TRAIN, IS("auto"), residences,

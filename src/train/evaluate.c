@@ -1,10 +1,12 @@
 #include "train/evaluate.h"
 
 #include "base/size.h"
+#include "nn/temperature.h"
 #include "train/verdict.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EVALUATION_BATCH 1000
 
@@ -71,6 +73,9 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
         return status;
     if (tally && (status = backend_read(net->be, &Z, HOST_FLOAT, tally->logits, error)))
         return status;
+    if (tally && tally->all_logits)
+        memcpy(tally->all_logits + tally->count * Z.columns, tally->logits,
+               batch->rows * Z.columns * sizeof *tally->logits);
     for (size_t r = 0; tally && r < batch->rows; r++)
         tally_row(tally, tally->logits + r * Z.columns, labels_there[r]);
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
@@ -192,7 +197,7 @@ static clm_status predict_rows(struct evaluation *prediction, const struct clm_m
         (status = evaluate_create_network(prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction->feed, error)) ||
         (status = feed_normalise(&prediction->feed, model, error)) ||
-        (status = network_write(&prediction->net, model, error)))
+        (status = network_write_tempered(&prediction->net, model, error)))
         return status;
     return evaluate(&prediction->net, &prediction->feed, rows, &prediction->sums, probabilities, NULL, score,
                     error);

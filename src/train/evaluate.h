@@ -12,6 +12,7 @@ struct tally {
     size_t *predicted;   /* (classes): rows for which a net predicts it */
     double *losses;      /* (classes): sums of the losses of its rows [nats] */
     float *logits;       /* (batch, classes) */
+    float *all_logits;   /* (rows of the part, classes), of the caller, which gets them; or NULL */
     size_t count, worst; /* rows counted; the one with the largest loss, or the first NaN */
     double worst_loss;
 };

@@ -1,5 +1,6 @@
 /* Measures of probabilities against labels. */
-#include "base/error.h"
+#include "train/measure.h"
+
 #include "base/size.h"
 
 #include <float.h>
@@ -120,26 +121,38 @@ static double brier_of(const float *p, size_t classes, size_t label)
     return sum;
 }
 
+void bins_add(struct clm_calibration_bin *bins, double confidence, bool is_correct)
+{
+    struct clm_calibration_bin *const bin = &bins[bin_of(confidence)];
+    bin->rows++;
+    bin->correct += is_correct;
+    bin->confidence += confidence;
+}
+
+double bins_finish(struct clm_calibration_bin *bins, size_t rows)
+{
+    double errors = 0;
+    for (size_t b = 0; b < CLM_CALIBRATION_BINS; b++) {
+        struct clm_calibration_bin *const bin = &bins[b];
+        errors += fabs((double)bin->correct - bin->confidence);
+        bin->confidence = bin->rows ? bin->confidence / (double)bin->rows : NAN;
+    }
+    return errors / (double)rows;
+}
+
 static void measure_calibration(const float *probabilities, const uint32_t *labels, struct clm_measures *out)
 {
     const size_t C = out->classes;
-    double sums[CLM_CALIBRATION_BINS] = {0}, all = 0, brier = 0, errors = 0;
+    double all = 0, brier = 0;
     for (size_t r = 0; r < out->rows; r++) {
         const float *const p = probabilities + r * C;
-        const size_t predicted = first_of_largest(p, C), bin = bin_of((double)p[predicted]);
-        sums[bin] += (double)p[predicted];
+        const size_t predicted = first_of_largest(p, C);
+        bins_add(out->bins, (double)p[predicted], predicted == labels[r]);
         all += (double)p[predicted];
-        out->bins[bin].rows++;
-        out->bins[bin].correct += predicted == labels[r];
         brier += brier_of(p, C, labels[r]);
     }
-    for (size_t b = 0; b < CLM_CALIBRATION_BINS; b++) {
-        struct clm_calibration_bin *const bin = &out->bins[b];
-        bin->confidence = bin->rows ? sums[b] / (double)bin->rows : NAN;
-        errors += fabs((double)bin->correct - sums[b]);
-    }
     out->mean_confidence = all / (double)out->rows;
-    out->calibration_error = errors / (double)out->rows;
+    out->calibration_error = bins_finish(out->bins, out->rows);
     out->brier_score = brier / (double)out->rows;
 }
 

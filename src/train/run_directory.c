@@ -180,6 +180,16 @@ static json_t *settings_of(const struct clm_settings *settings)
     return object;
 }
 
+/* What was calibrated. */
+static json_t *calibration_of(const struct clm_calibration *calibration)
+{
+    return json_pack("{so sI so so so so}", "temperature",
+                     calibration->is_fitted ? number(calibration->temperature) : json_null(), "rows",
+                     (json_int_t)calibration->rows, "loss_before", number(calibration->loss_before),
+                     "loss_after", number(calibration->loss_after), "error_before",
+                     number(calibration->error_before), "error_after", number(calibration->error_after));
+}
+
 static json_t *report_of(const struct run_record *record)
 {
     const struct clm_score *const test = &record->result->test;
@@ -195,6 +205,11 @@ static json_t *report_of(const struct run_record *record)
     if (report && record->result->has_test &&
         !put(report, "test",
              json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
+        json_decref(report);
+        return NULL;
+    }
+    if (report && record->result->calibration.rows &&
+        !put(report, "calibration", calibration_of(&record->result->calibration))) {
         json_decref(report);
         return NULL;
     }

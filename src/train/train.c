@@ -2,7 +2,9 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "base/stop.h"
+#include "nn/temperature.h"
 #include "train/augment.h"
+#include "train/calibrate.h"
 #include "train/course.h"
 #include "train/evaluate.h"
 #include "train/rule.h"
@@ -28,7 +30,7 @@ struct train_options {
     uint64_t seed;
     bool shuffle;
     const char *class_weight; /* as in clm_class_weights; NULL: all classes count the same */
-    bool train_score;
+    bool train_score, calibrate;
     struct clm_augmentation augmentation;
     const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
     struct clm_train_hooks hooks;
@@ -517,6 +519,7 @@ static struct train_options read_settings(const struct clm_settings *settings,
         .shuffle = clm_settings_count(settings, "shuffle"),
         .class_weight = clm_settings_text(settings, "class-weight"),
         .train_score = clm_settings_count(settings, "train-score"),
+        .calibrate = clm_settings_count(settings, "calibrate"),
         .augmentation = *clm_settings_augmentation(settings, "augment"),
         .out = clm_settings_text(settings, "out"),
         .hooks = hooks ? *hooks : (struct clm_train_hooks){0},
@@ -533,6 +536,11 @@ static clm_status train_check_options(const struct train_options *options, const
             error, CLM_ERROR_ARGUMENT, "batch",
             "a minibatch of %zu rows is larger than the training set of %zu; take smaller ones",
             options->batch, data->train.count);
+    if (options->calibrate && !data->validation.count)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val calibrate",
+            "%s has no validation rows, by which the temperature is chosen; hold some out, or do not calibrate",
+            data->source);
     return augmentation_check(&options->augmentation, data, error);
 }
 
@@ -651,6 +659,33 @@ static clm_status judge_last_epoch(struct training *t, const struct guess *guess
     return t->data->test.count ? CLM_OK : judge_part(t, guess, model, CLM_TRAIN, &training, error);
 }
 
+/* Finds the temperature of the kept net by the validation rows, and brings it into model and net. */
+static clm_status calibrate(struct training *t, struct clm_model *model, struct clm_calibration *out,
+                            struct clm_error *error)
+{
+    const struct rows *const rows = data_part(t->data, CLM_VALIDATION);
+    const size_t classes = t->data->classes;
+    struct clm_score score;
+    struct tally tally;
+    float *const logits = calloc(rows->count, classes * sizeof *logits);
+    clm_status status = tally_create(classes, t->net.batch, &tally, error);
+    if (status == CLM_OK && !logits)
+        status =
+            clm_fail_setting(error, CLM_ERROR_MEMORY, "calibrate",
+                             "the host has no memory for the logits of %zu validation rows", rows->count);
+    tally.all_logits = logits;
+    if (status == CLM_OK)
+        status = score_part(t, CLM_VALIDATION, &tally, &score, error);
+    if (status == CLM_OK && isfinite(score.loss)) {
+        calibrate_logits(logits, rows->labels, rows->count, classes, out);
+        model->temperature = out->temperature;
+        status = network_write_tempered(&t->net, model, error);
+    }
+    tally_free(&tally);
+    free(logits);
+    return status;
+}
+
 /* Replaces resident training data by the test part. */
 static clm_status load_test_data(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
@@ -663,14 +698,16 @@ static clm_status load_test_data(struct training *t, const struct clm_model *mod
     return feed_normalise(&t->test, model, error);
 }
 
-static clm_status judge_and_test(struct training *t, const struct clm_model *model,
-                                 struct clm_train_result *result, struct clm_error *error)
+static clm_status judge_and_test(struct training *t, struct clm_model *model, struct clm_train_result *result,
+                                 struct clm_error *error)
 {
     struct guess guess;
     clm_status status;
     if ((status =
              guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL, &guess, error)) ||
         (status = judge_last_epoch(t, &guess, model, error)))
+        return status;
+    if (t->options->calibrate && (status = calibrate(t, model, &result->calibration, error)))
         return status;
     result->has_test = t->data->test.count > 0;
     if (!result->has_test)
@@ -759,6 +796,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);
     t.largest_weight = largest_parameter(model);
+    model->temperature = 1;
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
     t.epochs = calloc(options->epochs, sizeof *t.epochs);

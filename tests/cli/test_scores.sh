@@ -44,4 +44,43 @@ on='--data train.csv --test test.csv --backend reference'
     check 'eval --top-k 1 is the accuracy' [ "$(sed -n 's/^top 1     \([0-9.]*\) .*/\1/p' out)" = "$(sed -n 's/^accuracy  \([0-9.]*\) .*/\1/p' out)" ]
     fails 'top-k 8: the model has only 7 classes' eval run $on --top-k 8
 }
+
+# ---- calibrate ----
+
+more() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b) }'; }
+
+# shellcheck disable=SC2086 # words
+{
+    held='--val 0.25 --val-by stratified'
+    succeeds $train $held --out plain
+    succeeds $train $held --calibrate --out calibrated
+    check 'train --calibrate: what it found' has_line out \
+        '^calibrated  temperature [0-9.]+: validation loss [0-9.]+ -> [0-9.]+, calibration error [0-9.]+ % -> [0-9.]+ %$'
+    before=$(sed -n 's/.*loss \([0-9.]*\) ->.*/\1/p' out)
+    after=$(sed -n 's/.*loss [0-9.]* -> \([0-9.]*\),.*/\1/p' out)
+    check 'train --calibrate: a smaller loss' more "$before" "$after"
+    cp out said
+    check 'run.json: the temperature' grep -Eq '"temperature": [0-9.]+' calibrated/run.json
+    check 'run.json: without calibration' sh -c '! grep -q temperature plain/run.json'
+    check 'model: no temperature without calibration' sh -c '! grep -aq temperature plain/model.safetensors'
+    succeeds eval plain $on $held --split val
+    check 'eval: the loss before' has_line out "^loss      $before\$"
+    sed -n 's/^accuracy/&/p' out >accuracy
+    succeeds eval calibrated $on $held --split val --json scores.json
+    check 'eval: the loss after' has_line out "^loss      $after\$"
+    check 'eval: the same accuracy' grep -qxF "$(cat accuracy)" out
+    check 'eval: the temperature' has_line out '^logits    divided by the temperature [0-9.]+, which'
+    check 'eval --json: the temperature' grep -Eq '"temperature": [0-9.]+' scores.json
+    succeeds eval calibrated $on
+    check 'train: the calibrated loss of the test rows' has_line said "^test      loss $(sed -n 's/^loss *//p' out), "
+    succeeds predict plain $on --out plain.csv
+    succeeds predict calibrated $on --out calibrated.csv
+    check 'predict: other probabilities' sh -c '! cmp -s plain.csv calibrated.csv'
+    cut -d, -f1-3 plain.csv >a
+    cut -d, -f1-3 calibrated.csv >b
+    check 'predict: the same classes' cmp -s a b
+    fails 'has no validation rows, by which the temperature is chosen; .*see --val and --calibrate' $train --calibrate
+    succeeds train --init calibrated --data train.csv --backend reference --epochs 1 --out on
+    check 'training goes on without the temperature' sh -c '! grep -aq temperature on/model.safetensors'
+}
 finish
