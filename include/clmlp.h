@@ -327,6 +327,13 @@ struct clm_data_options {
      * so many features. */
     size_t features, classes;
     const char *const *class_names; /* `classes` names, or NULL */
+
+    /* Rows have targets, which are numbers to predict, instead of labels. Data for a model of targets has
+     * them in any case. */
+    bool has_targets;
+    /* csv: the columns of the targets, by name or index, separated by commas; npz, npy: the array with them,
+     * (rows) or (rows, targets). NULL: what would hold the labels. */
+    const char *target;
 };
 
 /* Fills `names` with the names of at most `most` formats that can be read: "idx", "npy", …;
@@ -376,8 +383,13 @@ bool clm_data_is_bytes(const struct clm_data *data);
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row);
 /* Has each training row a weight? See clm_data_options.weight. */
 bool clm_data_is_weighted(const struct clm_data *data);
-/* How many rows of the part have no label; 0 unless the options allow such rows. */
+/* How many rows of the part have no label, or not all targets; 0 unless the options allow such rows. */
 size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part);
+/* Targets of each row: numbers to predict. 0 if rows have labels, or neither. */
+size_t clm_data_targets(const struct clm_data *data);
+const char *clm_data_target_name(const struct clm_data *data, size_t target);
+/* In its own units; NaN if it is missing. */
+double clm_data_target(const struct clm_data *data, enum clm_part part, size_t row, size_t target);
 /* The row's number in its file, from 0. It is not `row` if rows are held out or the reader shuffled them. */
 size_t clm_data_row_number(const struct clm_data *data, enum clm_part part, size_t row);
 /* The row's name: a picture's path below the directory that was read; NULL if rows have no names. */
@@ -467,6 +479,15 @@ CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint
  *   + x   if the layer has skip, and as many outputs as inputs */
 struct clm_model;
 
+/* What training makes small, as in src/compute/loss.h. */
+enum { CLM_QUANTILES_MOST = 8 };
+struct clm_loss {
+    const char *name; /* "cross-entropy", "focal", "binary", "squared", "absolute", "huber", "quantile" */
+    double smoothing, gamma, delta; /* of cross-entropy, focal and huber */
+    size_t quantile_count;          /* of quantile */
+    double quantiles[CLM_QUANTILES_MOST];
+};
+
 struct clm_model_options {
     const size_t *sizes; /* inputs, hidden …, classes: `size_count` of them, at least two */
     size_t size_count;
@@ -485,6 +506,9 @@ struct clm_model_options {
      * what the members above do not say, or NULL. Then `sizes` are inputs and classes alone. The classes may
      * stand at the end, as a number alone, and "input drop=0.1" at the beginning. */
     const char *layers;
+    /* NULL: cross-entropy. The last of `sizes` is the number of classes, or of targets; for the loss quantile
+     * the number of targets times that of quantiles. */
+    const struct clm_loss *loss;
 };
 
 CLM_MUST_CHECK clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
@@ -536,6 +560,16 @@ const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL if unnamed */
 /* What predictions divide the logits by; 1 unless the setting calibrate has found another one. */
 double clm_model_temperature(const struct clm_model *model);
+/* The loss that the outputs are made for. Its smoothing is of training alone. */
+struct clm_loss clm_model_loss(const struct clm_model *model);
+/* Numbers that it predicts of a row; 0 if it predicts classes. An output is a target, or one of its
+ * quantiles: output c is quantile c % Q of target c / Q. */
+size_t clm_model_targets(const struct clm_model *model);
+const char *clm_model_target_name(const struct clm_model *model, size_t target); /* NULL if unknown */
+/* Mean and deviation by which targets are standardised in training; false if the model has none yet. */
+bool clm_model_target_scale(const struct clm_model *model, size_t target, double *mean, double *deviation);
+/* Whether a loss is of numbers, so that data needs targets; false for one that is none. */
+bool clm_loss_has_targets(const char *name);
 const float *clm_model_weight(const struct clm_model *model, size_t layer); /* (O,I) */
 const float *clm_model_bias(const struct clm_model *model, size_t layer);   /* (O) */
 const float *clm_model_mean(const struct clm_model *model);                 /* (I), of the inputs */
@@ -594,6 +628,11 @@ CLM_MUST_CHECK clm_status clm_settings_create(const char *command, struct clm_se
                                               struct clm_error *error);
 void clm_settings_free(struct clm_settings *settings);
 
+/* The loss that the settings of train say, with its numbers. CLM_ERROR_ARGUMENT if a number is for another
+ * loss, or quantiles are no numbers between 0 and 1. */
+CLM_MUST_CHECK clm_status clm_settings_loss(const struct clm_settings *settings, struct clm_loss *out,
+                                            struct clm_error *error);
+
 /* CLM_ERROR_ARGUMENT if there is no such setting, or the value is not of its type or not within its
  * limits: the sentence begins with its name, and the setting stays as it was. */
 CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const char *name, const char *text,
@@ -645,6 +684,10 @@ struct clm_epoch {
     /* of the training part after the epoch, without weights; only if the setting train-score is on */
     bool has_train_score;
     double train_score_loss, train_score_accuracy;
+    /* Of targets, in their own units: see struct clm_target_measures. NaN without targets. While training, no
+     * accuracy is measured then. */
+    double validation_rmse, validation_mae, validation_r2;
+    double train_score_rmse, train_score_mae, train_score_r2;
 };
 
 struct clm_progress {
@@ -687,7 +730,13 @@ enum clm_schedule {
 };
 
 /* The validation score of the setting stop-after. */
-enum clm_stop_by { CLM_STOP_BY_LOSS, CLM_STOP_BY_ACCURACY };
+enum clm_stop_by {
+    CLM_STOP_BY_LOSS,
+    CLM_STOP_BY_ACCURACY,
+    CLM_STOP_BY_RMSE,
+    CLM_STOP_BY_MAE,
+    CLM_STOP_BY_R2
+};
 
 /* Is the whole data on the device? */
 enum clm_resident {
@@ -751,8 +800,11 @@ struct clm_train_hooks {
 
 struct clm_score {
     size_t rows;
-    /* Mean cross-entropy [nats], share of correct predictions; NaN if a row has no label. */
+    /* Mean loss, that of training without smoothing and weights: cross-entropy [nats], or, for regression, of
+     * standardised targets. Share of correct predictions, or of correct targets with the loss binary. NaN if a
+     * row has no label. */
     double loss, accuracy;
+    double rmse, mae, r2, exact; /* of targets: see struct clm_target_measures; else NaN */
 };
 
 /* What the setting calibrate has found: the temperature that makes the loss of the validation rows the least.
@@ -776,6 +828,24 @@ struct clm_train_result {
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
     struct clm_calibration calibration;
 };
+
+/* How well a target is predicted, in its own units; or the mean of that over targets. What a loss does not
+ * define is NaN. */
+struct clm_target_measures {
+    double rmse, mae; /* root of the mean squared error, mean absolute error */
+    /* 1 - squared errors / squared distances from the rows' mean: 1 is perfect, 0 no better than that mean.
+     * NaN if all rows have the same target; a mean leaves such targets out. */
+    double r2;
+    double coverage; /* share of the rows between the lowest and the highest quantile, if there are several */
+    double accuracy, exact; /* of the loss binary: right targets, and rows with all targets right */
+};
+
+/* Measures predictions (rows, outputs), as clm_predict makes them, by the targets of a part: their mean, and,
+ * unless it is NULL, each target's (targets). The quantile nearest to 1/2 predicts its target. */
+CLM_MUST_CHECK clm_status clm_measure_targets(const struct clm_model *model, const float *predictions,
+                                              const struct clm_data *data, enum clm_part part,
+                                              struct clm_target_measures *mean,
+                                              struct clm_target_measures *of_target, struct clm_error *error);
 
 /* How much each class counts in training, as the setting class-weight says it in `text`:
  *
@@ -831,8 +901,9 @@ CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const str
 CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data,
                                           enum clm_part part, char **sentence, struct clm_error *error);
 
-/* Computes the class probabilities (rows, classes) of every row of a part, and the loss and accuracy
- * against its labels, if all rows have one. `probabilities` and `score` may be NULL. If a score is asked for,
+/* Computes the class probabilities (rows, classes) of every row of a part, or the outputs (rows, outputs) of a
+ * model of targets, in own units, the quantiles of a target never crossing; with the loss binary they are
+ * probabilities. And the loss and accuracy against the part's labels or targets, if all rows have them. `probabilities` and `score` may be NULL. If a score is asked for,
  * a loss of labelled rows that is no finite number is CLM_ERROR_FORMAT, which names the row. */
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,

@@ -477,7 +477,7 @@ START_TEST(choices_in_little_room)
                 ck_assert_str_eq(names[n], all[n]);
         }
     }
-    ck_assert_uint_eq(lists, 14);
+    ck_assert_uint_eq(lists, 15);
 }
 END_TEST
 

@@ -374,14 +374,24 @@ static void hear_data_note(void *user, const char *sentence, const char *setting
     remark(in->about->name, "%s", note.message);
 }
 
+/* Targets that are named are numbers to predict, unless another loss is asked for. */
+static void choose_loss(struct clm_settings *settings)
+{
+    if (clm_settings_is_set(settings, "target") && clm_settings_text(settings, "loss") &&
+        !clm_settings_is_set(settings, "loss"))
+        (void)!clm_settings_set(settings, "loss", "squared", NULL);
+}
+
 struct clm_data_options data_options(struct invocation *in)
 {
+    choose_loss(in->settings);
     const struct clm_settings *const settings = in->settings;
     const uint64_t memory = clm_settings_count(settings, "memory");
     const double validation = clm_settings_number(settings, "val"); /* NaN: the path of a set */
     size_t sides;
     const size_t *const resize = clm_settings_sizes(settings, "resize", &sides);
-    const char *const channels = clm_settings_text(settings, "channels");
+    const char *const channels = clm_settings_text(settings, "channels"), *const loss = clm_settings_text(
+                                                                              settings, "loss");
     return (struct clm_data_options){
         .source = clm_settings_text(settings, "data"),
         .format = clm_settings_text(settings, "format"),
@@ -408,6 +418,8 @@ struct clm_data_options data_options(struct invocation *in)
         .resize_width = resize ? resize[0] : 0,
         .resize_height = resize ? resize[1] : 0,
         .channels = channels ? (size_t)(*channels - '0') : 0,
+        .has_targets = clm_settings_is_set(settings, "target") || (loss && clm_loss_has_targets(loss)),
+        .target = clm_settings_text(settings, "target"),
     };
 }
 

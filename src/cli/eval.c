@@ -32,8 +32,9 @@ static clm_status measure(struct report *report, struct clm_error *error)
                  unlabelled = clm_data_unlabelled(prediction->data, prediction->part);
     if (unlabelled)
         return fail(error, CLM_ERROR_FORMAT,
-                    "%zu of %zu rows have no label to compare with; give them labels, or use clmlp predict",
-                    unlabelled, rows);
+                    "%zu of %zu rows have no %s to compare with; give them %s, or use clmlp predict",
+                    unlabelled, rows, clm_data_targets(prediction->data) ? "target" : "label",
+                    clm_data_targets(prediction->data) ? "targets" : "labels");
     uint32_t *const labels = calloc(rows, sizeof *labels);
     if (!labels)
         return fail(error, CLM_ERROR_MEMORY, "no memory for the labels of %zu rows", rows);
@@ -269,6 +270,11 @@ static clm_status run_eval(struct invocation *in, struct clm_error *error)
     struct prediction prediction;
     struct report report = {.prediction = &prediction};
     clm_status status = predict(in, true, &prediction, error);
+    if (status == CLM_OK && clm_model_targets(prediction.model)) {
+        status = eval_targets(in, &prediction, error);
+        prediction_free(&prediction);
+        return status;
+    }
     if (status == CLM_OK)
         status = choose_top(in->settings, &report, error);
     if (status == CLM_OK)
@@ -288,6 +294,6 @@ const struct command command_eval = {
     "eval",
     "loss, accuracy, measures for uneven classes, calibration and confusion matrix of a model",
     run_eval,
-    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss, top-5 accuracy and how far its confidence can be trusted, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss, top-5 accuracy and how far its confidence can be trusted, the confusion matrix, and precision, recall and F1 of each class; of a net that predicts numbers RMSE, MAE and R2 of each target, in its own units. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

@@ -48,8 +48,56 @@ static size_t *order_rows(const struct prediction *prediction)
     return is_done ? order : NULL;
 }
 
+/* The name of an output: "price", or "price_q0.05" if the target has several quantiles. The caller frees it;
+ * NULL if there is no memory. */
+static char *output_name(const struct prediction *prediction, size_t output)
+{
+    const struct clm_loss loss = clm_model_loss(prediction->model);
+    const size_t quantiles = loss.quantile_count > 1 ? loss.quantile_count : 1;
+    const char *const target = clm_model_target_name(prediction->model, output / quantiles);
+    char *name = NULL;
+    const int length = quantiles > 1 ? asprintf(&name, "%s_q%g", target ? target : "target",
+                                                loss.quantiles[output % quantiles])
+                                     : asprintf(&name, "%s", target ? target : "target");
+    return length < 0 ? NULL : name;
+}
+
+/* The columns after the row's name: an output each. */
+static void print_outputs(FILE *stream, const struct prediction *prediction, size_t row)
+{
+    for (size_t c = 0; c < prediction->classes; c++)
+        fprintf(stream, ",%.9g", (double)prediction->probabilities[row * prediction->classes + c]);
+}
+
+static void print_value_rows(FILE *stream, const struct prediction *prediction, const size_t *order)
+{
+    const bool has_row_names = clm_data_row_name(prediction->data, prediction->part, 0) != NULL;
+    fprintf(stream, "row%s", has_row_names ? ",name" : "");
+    for (size_t c = 0; c < prediction->classes; c++) {
+        char *const name = output_name(prediction, c);
+        fputc(',', stream);
+        print_field(stream, name ? name : "target");
+        free(name);
+    }
+    fputc('\n', stream);
+    for (size_t i = 0; i < prediction->rows; i++) {
+        const size_t r = order[i];
+        fprintf(stream, "%zu", clm_data_row_number(prediction->data, prediction->part, r));
+        if (has_row_names) {
+            fputc(',', stream);
+            print_field(stream, clm_data_row_name(prediction->data, prediction->part, r));
+        }
+        print_outputs(stream, prediction, r);
+        fputc('\n', stream);
+    }
+}
+
 static void cli_predict_print_rows(FILE *stream, const struct prediction *prediction, const size_t *order)
 {
+    if (clm_model_targets(prediction->model)) {
+        print_value_rows(stream, prediction, order);
+        return;
+    }
     const struct clm_data *const data = prediction->data;
     const bool has_names = class_name(prediction, 0) != NULL,
                has_row_names = clm_data_row_name(data, prediction->part, 0) != NULL;
@@ -70,8 +118,7 @@ static void cli_predict_print_rows(FILE *stream, const struct prediction *predic
             fputc(',', stream);
             print_field(stream, name ? name : "");
         }
-        for (size_t c = 0; c < prediction->classes; c++)
-            fprintf(stream, ",%.9g", (double)prediction->probabilities[r * prediction->classes + c]);
+        print_outputs(stream, prediction, r);
         fputc('\n', stream);
     }
 }
@@ -96,6 +143,22 @@ static clm_status write_predictions_csv(const char *path, const struct predictio
     return status;
 }
 
+/* The outputs by name. */
+static json_t *describe_values(const struct prediction *prediction, size_t row)
+{
+    json_t *const object = json_object();
+    for (size_t c = 0; c < prediction->classes; c++) {
+        char *const name = output_name(prediction, c);
+        if (name)
+            json_object_put(object, name,
+                            json_number((double)prediction->probabilities[row * prediction->classes + c]));
+        else
+            json_lose();
+        free(name);
+    }
+    return object;
+}
+
 static json_t *describe_row(const struct prediction *prediction, size_t row)
 {
     const char *const name = clm_data_row_name(prediction->data, prediction->part, row);
@@ -106,6 +169,11 @@ static json_t *describe_row(const struct prediction *prediction, size_t row)
                     json_integer((json_int_t)clm_data_row_number(prediction->data, prediction->part, row)));
     if (name)
         json_object_put(object, "name", json_text(name));
+    if (clm_model_targets(prediction->model)) {
+        json_decref(probabilities);
+        json_object_put(object, "predictions", describe_values(prediction, row));
+        return object;
+    }
     json_object_put(object, "class", json_integer((json_int_t)predicted));
     if (predicted_name)
         json_object_put(object, "class_name", json_text(predicted_name));
@@ -177,8 +245,8 @@ static clm_status run_predict(struct invocation *in, struct clm_error *error)
 
 const struct command command_predict = {
     "predict",
-    "class and probabilities of each row",
+    "class and probabilities, or predicted numbers, of each row",
     run_predict,
-    "Writes a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class. --out F.json has an object a row, --out F.npy the probabilities alone, float32 (rows, classes); any other name is a CSV. MODEL is a run directory, or its model.safetensors.",
+    "Writes a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class; a net that predicts numbers writes a column for each target, in its own units. --out F.json has an object a row, --out F.npy the probabilities alone, float32 (rows, classes); any other name is a CSV. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

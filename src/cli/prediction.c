@@ -25,6 +25,14 @@ static clm_status check_part(enum clm_part part, const struct clm_data *data, st
                 part == CLM_TEST && has_validation ? " or --split val" : "");
 }
 
+static clm_status fail_output(struct clm_error *error, size_t row, size_t output)
+{
+    return fail(
+        error, CLM_ERROR_FORMAT,
+        "row %zu: output %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
+        row, output);
+}
+
 /* Finite parameters and inputs can still be too large for float32. */
 static clm_status check_probabilities(const struct prediction *prediction, struct clm_error *error)
 {
@@ -32,10 +40,12 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     for (size_t r = 0; r < prediction->rows; r++)
         for (size_t c = 0; c < C; c++)
             if (!isfinite(prediction->probabilities[r * C + c]))
-                return fail(
-                    error, CLM_ERROR_FORMAT,
-                    "row %zu: the probability of class %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
-                    r, c);
+                return clm_model_targets(prediction->model)
+                           ? fail_output(error, r, c)
+                           : fail(
+                                 error, CLM_ERROR_FORMAT,
+                                 "row %zu: the probability of class %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
+                                 r, c);
     return CLM_OK;
 }
 
@@ -44,7 +54,8 @@ clm_status open_data_for(const struct clm_model *model, struct clm_data_options 
 {
     options.model_inputs = clm_model_inputs(model);
     options.features = clm_model_width(model, 0);
-    options.classes = clm_model_width(model, clm_model_depth(model));
+    options.has_targets = clm_model_targets(model) > 0;
+    options.classes = options.has_targets ? 0 : clm_model_width(model, clm_model_depth(model));
     const bool has_names = clm_model_class_name(model, 0) != NULL;
     const char **names = has_names ? calloc(options.classes, sizeof *names) : NULL;
     for (size_t c = 0; names && c < options.classes; c++)
@@ -98,7 +109,7 @@ clm_status predict(struct invocation *in, bool needs_labels, struct prediction *
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
     out->rows = clm_data_rows(out->data, out->part);
-    out->classes = clm_data_classes(out->data);
+    out->classes = clm_model_width(out->model, clm_model_depth(out->model));
     /* calloc checks the product for overflow */
     out->probabilities = calloc(out->rows, out->classes * sizeof *out->probabilities);
     if (!out->probabilities) {

@@ -11,7 +11,7 @@ struct prediction {
     struct clm_model *model;
     struct clm_data *data;
     size_t rows, classes;
-    float *probabilities;   /* (rows, classes) */
+    float *probabilities;   /* (rows, classes); of a model with targets its outputs, in own units */
     struct clm_score score; /* zeros if labels are not needed */
 };
 
@@ -35,6 +35,10 @@ CLM_MUST_CHECK clm_status tell_scale(const char *command, const struct clm_model
 CLM_MUST_CHECK clm_status predict(struct invocation *in, bool needs_labels, struct prediction *out,
                                   struct clm_error *error);
 void prediction_free(struct prediction *prediction);
+
+/* What clmlp eval tells of a model that predicts targets. */
+CLM_MUST_CHECK clm_status eval_targets(struct invocation *in, const struct prediction *prediction,
+                                       struct clm_error *error);
 
 /* The first of a row's largest probabilities. */
 size_t predicted_class(const struct prediction *prediction, size_t row);

@@ -16,6 +16,8 @@ struct training_run {
     const struct clm_settings *settings;
     const struct clm_backend *backend;
     bool is_quiet;
+    bool has_targets;   /* not classes */
+    bool is_regression; /* of targets: rmse and r2 are the scores, not accuracy */
 };
 
 /* ---- what is printed ---- */
@@ -55,6 +57,24 @@ static void print_layers(const struct clm_settings *settings, const struct clm_m
     free(layers);
 }
 
+/* "loss      huber with delta 1"; nothing for cross-entropy without smoothing. */
+static void print_loss(const struct clm_model *model)
+{
+    const struct clm_loss loss = clm_model_loss(model);
+    if (!strcmp(loss.name, "cross-entropy") && loss.smoothing == 0)
+        return;
+    printf("loss      %s", loss.name);
+    if (loss.smoothing > 0)
+        printf(" with smoothing %g", loss.smoothing);
+    if (!strcmp(loss.name, "focal"))
+        printf(" with gamma %g", loss.gamma);
+    if (!strcmp(loss.name, "huber"))
+        printf(" with delta %g", loss.delta);
+    for (size_t q = 0; q < loss.quantile_count; q++)
+        printf("%s%g", q ? ", " : " of ", loss.quantiles[q]);
+    putchar('\n');
+}
+
 static void print_header(const struct clm_settings *settings, const struct clm_data *data,
                          const struct clm_model *model, const struct clm_backend *backend)
 {
@@ -66,11 +86,16 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
     }
     if (clm_data_rows(data, CLM_TEST))
         printf(", %zu test", clm_data_rows(data, CLM_TEST));
-    printf(" rows of %zu %s, %zu classes\n", clm_data_features(data),
-           clm_data_is_bytes(data) ? "bytes" : "floats", clm_data_classes(data));
+    const size_t targets = clm_data_targets(data);
+    printf(" rows of %zu %s, %zu %s\n", clm_data_features(data), clm_data_is_bytes(data) ? "bytes" : "floats",
+           targets ? targets : clm_data_classes(data),
+           targets == 1 ? "target"
+           : targets    ? "targets"
+                        : "classes");
     if (clm_data_label_column(data))
-        printf("labels    %s\n", printable(clm_data_label_column(data)).text);
+        printf("%s   %s\n", targets ? "targets" : "labels ", printable(clm_data_label_column(data)).text);
     print_layers(settings, model);
+    print_loss(model);
     printf("backend   %s on %s\n", clm_backend_name(backend), printable(clm_backend_device(backend)).text);
 }
 
@@ -205,6 +230,17 @@ static void print_progress(void *user, const struct clm_progress *progress)
     fflush(stderr);
 }
 
+static void print_heading(const struct training_run *run, const struct clm_epoch *epoch)
+{
+    const bool is_regression = run->is_regression;
+    printf("epoch        lr  train loss%s", run->has_targets ? "" : "  train acc");
+    if (epoch->has_train_score)
+        printf("%s", is_regression ? "  score loss  score RMSE  score R2" : "  score loss  score acc");
+    if (epoch->has_validation)
+        printf("%s", is_regression ? "  val loss   val RMSE    val R2" : "  val loss  val acc");
+    printf("  seconds  samples/s\n");
+}
+
 static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 {
     struct training_run *const run = user;
@@ -213,31 +249,63 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
     if (run->is_quiet)
         return;
     if (epoch->epoch == 1)
-        printf("epoch        lr  train loss  train acc%s%s  seconds  samples/s\n",
-               epoch->has_train_score ? "  score loss  score acc" : "",
-               epoch->has_validation ? "  val loss  val acc" : "");
-    printf("%5zu  %8.4g  %10.5f  %7.2f %%", epoch->epoch, epoch->learning_rate, epoch->train_loss,
-           100 * epoch->train_accuracy);
-    if (epoch->has_train_score)
+        print_heading(run, epoch);
+    printf("%5zu  %8.4g  %10.5f", epoch->epoch, epoch->learning_rate, epoch->train_loss);
+    if (!run->has_targets)
+        printf("  %7.2f %%", 100 * epoch->train_accuracy);
+    if (epoch->has_train_score && run->is_regression)
+        printf("  %10.5f  %10.5g  %8.5f", epoch->train_score_loss, epoch->train_score_rmse,
+               epoch->train_score_r2);
+    else if (epoch->has_train_score)
         printf("  %10.5f  %7.2f %%", epoch->train_score_loss, 100 * epoch->train_score_accuracy);
-    if (epoch->has_validation)
+    if (epoch->has_validation && run->is_regression)
+        printf("  %8.5f  %9.5g  %8.5f", epoch->validation_loss, epoch->validation_rmse, epoch->validation_r2);
+    else if (epoch->has_validation)
         printf("  %8.5f  %5.2f %%", epoch->validation_loss, 100 * epoch->validation_accuracy);
     printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
 }
 
+/* "test      loss 0.01234, accuracy 98.10 % of 100 rows", or of regression its RMSE, MAE and R2. */
+static void print_scores(const struct training_run *run, const char *part, const struct clm_score *score)
+{
+    printf("%-9s loss %.5f", part, score->loss);
+    if (run->is_regression)
+        printf(", RMSE %.6g, MAE %.6g, R2 %.5f", score->rmse, score->mae, score->r2);
+    else
+        printf(", accuracy %.2f %%", 100 * score->accuracy);
+    if (run->has_targets && !run->is_regression && !isnan(score->exact))
+        printf(", exact %.2f %%", 100 * score->exact);
+    printf(" of %zu rows\n", score->rows);
+}
+
 /* Prints the score of the test set; without it, of the validation rows; without them, of training. */
-static void print_score(const struct clm_train_result *result, const struct clm_data *data)
+static void print_score(const struct training_run *run, const struct clm_train_result *result,
+                        const struct clm_data *data)
 {
     const struct clm_epoch *const last = &result->kept;
+    const struct clm_score validation = {.rows = clm_data_rows(data, CLM_VALIDATION),
+                                         .loss = last->validation_loss,
+                                         .accuracy = last->validation_accuracy,
+                                         .rmse = last->validation_rmse,
+                                         .mae = last->validation_mae,
+                                         .r2 = last->validation_r2,
+                                         .exact = NAN},
+                           training = {.rows = clm_data_rows(data, CLM_TRAIN),
+                                       .loss = last->train_score_loss,
+                                       .accuracy = last->train_score_accuracy,
+                                       .rmse = last->train_score_rmse,
+                                       .mae = last->train_score_mae,
+                                       .r2 = last->train_score_r2,
+                                       .exact = NAN};
     if (result->has_test)
-        printf("test      loss %.5f, accuracy %.2f %% of %zu rows\n", result->test.loss,
-               100 * result->test.accuracy, result->test.rows);
+        print_scores(run, "test", &result->test);
     else if (last->has_validation)
-        printf("val       loss %.5f, accuracy %.2f %% of %zu rows\n", last->validation_loss,
-               100 * last->validation_accuracy, clm_data_rows(data, CLM_VALIDATION));
+        print_scores(run, "val", &validation);
     else if (last->has_train_score)
-        printf("train     loss %.5f, accuracy %.2f %% of %zu rows\n", last->train_score_loss,
-               100 * last->train_score_accuracy, clm_data_rows(data, CLM_TRAIN));
+        print_scores(run, "train", &training);
+    else if (run->has_targets)
+        printf("train     loss %.5f of %zu rows, while training\n", last->train_loss,
+               clm_data_rows(data, CLM_TRAIN));
     else
         printf("train     loss %.5f, accuracy %.2f %% of %zu rows, while training\n", last->train_loss,
                100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
@@ -280,7 +348,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);
     print_calibration(&result->calibration);
-    print_score(result, data);
+    print_score(run, result, data);
     if (out && !run->is_quiet)
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", out);
 }
@@ -463,7 +531,13 @@ static clm_status read_weights(const struct clm_settings *settings, const struct
 clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
                         struct clm_model **out, struct clm_error *error)
 {
-    const struct sizes layers = layer_widths(clm_data_features(data), settings, clm_data_classes(data));
+    struct clm_loss loss;
+    const clm_status status = clm_settings_loss(settings, &loss, error);
+    if (status != CLM_OK)
+        return status;
+    const size_t targets = clm_data_targets(data),
+                 outputs = targets ? targets * loss.quantile_count : clm_data_classes(data);
+    const struct sizes layers = layer_widths(clm_data_features(data), settings, outputs);
     const struct clm_model_options options = {.sizes = layers.values,
                                               .size_count = layers.count,
                                               .activation = clm_settings_text(settings, "activation"),
@@ -473,7 +547,8 @@ clm_status create_model(const struct clm_settings *settings, const struct clm_da
                                               .input_dropout = clm_settings_number(settings, "input-dropout"),
                                               .init = clm_settings_text(settings, "init"),
                                               .seed = clm_settings_count(settings, "seed"),
-                                              .is_bytes = clm_data_is_bytes(data)};
+                                              .is_bytes = clm_data_is_bytes(data),
+                                              .loss = &loss};
     return clm_model_create(&options, out, error);
 }
 
@@ -525,6 +600,8 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     if ((status = tell_warnings(data, !from && how == CLM_STANDARDISE_NONE, error)))
         goto cleanup;
     run.backend = backend;
+    run.has_targets = clm_data_targets(data) > 0;
+    run.is_regression = run.has_targets && strcmp(clm_model_loss(model).name, "binary") != 0;
     hooks.stop = catch_interrupts(
         "clmlp: train: note: stopping after this epoch, or at once if it is the first; interrupt again to end the program\n");
     if (is_terminal(STDERR_FILENO) && !run.is_quiet)

@@ -77,6 +77,10 @@ static clm_status data_check_options(const struct clm_data_options *options, str
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val",
             "validation_by says how validation rows are chosen, but nothing says how many; give a number of rows, or a fraction such as 0.1");
+    if (options->target && options->label)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "label target",
+            "targets and labels are both named, but rows have the one or the other; leave one of them out");
     const clm_status status = check_sets(options, error);
     return status == CLM_OK ? check_image_options(options, error) : status;
 }
@@ -108,6 +112,12 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
             error, CLM_ERROR_FORMAT,
             "%s: has a test set, but no training set; add train-images-idx3-ubyte, data_batch_1.bin or a directory train, or name the test set itself: its directory or file",
             path);
+    if (status == CLM_OK && request_has_targets(&request) && !read->train.target_count &&
+        !options->labels_optional)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "loss target",
+            "%s: %s has classes as labels, and no numbers to predict; take a loss of classes, or write the data as csv",
+            path, (*format)->name);
     if (status == CLM_OK)
         drop_validation(path, options, read);
     return status;
@@ -167,6 +177,12 @@ static clm_status check_same_shape(const struct set *train, const struct set *ot
                                    struct clm_error *error)
 {
     static const char *const names[] = {[ELEMENT_BYTE] = "bytes", [ELEMENT_FLOAT] = "floats"};
+    if (other->rows && train->target_count != other->target_count)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: the rows of the %s set have %zu targets, but those of the training set (%s) have %zu",
+            other->labels_path, part_names[part], other->target_count, train->labels_path,
+            train->target_count);
     if (!other->rows || (train->features == other->features && train->element == other->element))
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_FORMAT,
@@ -179,6 +195,8 @@ static clm_status check_same_shape(const struct set *train, const struct set *ot
 static clm_status require_labels(const struct set *set, const struct clm_data_options *options,
                                  struct clm_error *error)
 {
+    if (set->target_count)
+        return set_check_targets(set, options->labels_optional, error);
     for (size_t i = 0; !options->labels_optional && i < set->rows; i++)
         if (set->labels[i] == CLM_NO_LABEL)
             return clm_fail(
@@ -239,7 +257,8 @@ static struct rows part_of(const struct set *set)
                          .is_mapped = set->mapping.start != NULL,
                          .numbers = set->row_numbers,
                          .names = set->row_names,
-                         .weights = set->weights};
+                         .weights = set->weights,
+                         .targets = set->targets};
 }
 
 /* Describes what was read, and takes the names of the classes. */
@@ -252,6 +271,7 @@ static void data_describe(struct clm_data *data)
     data->width = read->train.width;
     data->channels = read->train.channels;
     data->classes = read->classes;
+    data->target_count = data->read.train.target_count;
     data->class_names = read->class_names;
     read->class_names = NULL;
     data->inputs = read->inputs;
@@ -272,6 +292,13 @@ static clm_status inputs_of_data(struct clm_data *data, struct clm_error *error)
     data->inputs->height = data->height;
     data->inputs->width = data->width;
     data->inputs->channels = data->channels;
+    data->inputs->target_count = data->target_count;
+    data->inputs->target_names =
+        data->read.target_names ? data->read.target_names : target_names_make(data->target_count + 1);
+    data->read.target_names = NULL;
+    data->inputs->target_places = calloc(data->target_count + 1, sizeof *data->inputs->target_places);
+    if (!data->inputs->target_names || !data->inputs->target_places)
+        return clm_fail_host_memory(error, data->source, data->target_count);
     return CLM_OK;
 }
 
@@ -282,6 +309,8 @@ clm_status data_complete(struct clm_data *data, const struct known_set *known,
     if (status != CLM_OK)
         return status;
     data_describe(data);
+    if (options->model_inputs) /* rows to predict may have none */
+        data->target_count = options->model_inputs->target_count;
     return data->inputs ? CLM_OK : inputs_of_data(data, error);
 }
 
@@ -461,10 +490,40 @@ bool clm_data_is_weighted(const struct clm_data *data)
     return data->train.weights != NULL;
 }
 
+size_t rows_unlabelled(const struct clm_data *data, const struct rows *rows)
+{
+    const size_t targets = data->target_count;
+    size_t count = 0;
+    if (!targets)
+        return count_unlabelled(rows->labels, rows->count);
+    for (size_t r = 0; r < rows->count; r++) {
+        bool is_whole = rows->targets != NULL;
+        for (size_t t = 0; is_whole && t < targets; t++)
+            is_whole = !isnan(rows->targets[r * targets + t]);
+        count += !is_whole;
+    }
+    return count;
+}
+
 size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part)
 {
+    return rows_unlabelled(data, data_part(data, part));
+}
+
+size_t clm_data_targets(const struct clm_data *data)
+{
+    return data->target_count;
+}
+
+const char *clm_data_target_name(const struct clm_data *data, size_t target)
+{
+    return target < data->target_count ? data->inputs->target_names[target] : NULL;
+}
+
+double clm_data_target(const struct clm_data *data, enum clm_part part, size_t row, size_t target)
+{
     const struct rows *const rows = data_part(data, part);
-    return count_unlabelled(rows->labels, rows->count);
+    return rows->targets ? rows->targets[row * data->target_count + target] : NAN;
 }
 
 clm_status data_check_labels(const struct clm_data *data, enum clm_part part, struct clm_error *error)
@@ -474,8 +533,9 @@ clm_status data_check_labels(const struct clm_data *data, enum clm_part part, st
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_ARGUMENT,
-        "%s: %zu of %zu %s rows have no label, so they can only be predicted; remove these rows, or give them labels",
-        data->source, unlabelled, data_part(data, part)->count, part_names[part]);
+        "%s: %zu of %zu %s rows have no %s, so they can only be predicted; remove these rows, or give them %s",
+        data->source, unlabelled, data_part(data, part)->count, part_names[part],
+        data->target_count ? "target" : "label", data->target_count ? "targets" : "labels");
 }
 
 size_t clm_data_row_number(const struct clm_data *data, enum clm_part part, size_t row)

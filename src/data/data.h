@@ -12,12 +12,14 @@ struct rows {
     bool is_mapped;         /* values are mapped from a file, see data/files/mapping.h */
     size_t first;           /* number in its file of row 0, unless `numbers` has it */
     const uint32_t *numbers;
-    char *const *names;   /* NULL if rows have no names */
-    const float *weights; /* (count): how much each row counts in training; NULL: all count the same */
+    char *const *names;    /* NULL if rows have no names */
+    const float *weights;  /* (count): how much each row counts in training; NULL: all count the same */
+    const double *targets; /* (count, clm_data.target_count), NaN if missing; NULL: all are missing */
 };
 
 struct clm_data {
     size_t features, classes;
+    size_t target_count; /* of each row, instead of labels, which then are CLM_NO_LABEL; or 0 */
     enum element element;
     /* of pictures, planar (channel, row, column); 0 if rows are no pictures */
     size_t height, width, channels;
@@ -56,6 +58,9 @@ static inline const void *data_row(const struct clm_data *data, const struct row
 {
     return (const unsigned char *)rows->values + row * data_row_bytes(data);
 }
+
+/* How many rows have no label, or, if rows have targets, not all of them. */
+size_t rows_unlabelled(const struct clm_data *data, const struct rows *rows);
 
 /* Fails with CLM_ERROR_ARGUMENT if a row of the part has no label, which only predictions can do without. */
 CLM_MUST_CHECK clm_status data_check_labels(const struct clm_data *data, enum clm_part part,

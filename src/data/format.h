@@ -29,6 +29,12 @@ struct request {
     const char *const *class_names;
 };
 
+/* Have rows targets instead of labels? What decides the inputs decides this, too. */
+static inline bool request_has_targets(const struct request *request)
+{
+    return request->inputs ? request->inputs->target_count > 0 : request->options->has_targets;
+}
+
 /* Options of struct clm_data_options that only some formats take. */
 enum {
     TAKES_INPUTS = 1,

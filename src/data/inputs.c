@@ -57,6 +57,10 @@ void inputs_free(struct clm_inputs *inputs)
     free(inputs->offsets);
     free(inputs->missing_words);
     free(inputs->label_name);
+    for (size_t t = 0; inputs->target_names && t < inputs->target_count; t++)
+        free(inputs->target_names[t]);
+    free(inputs->target_names);
+    free(inputs->target_places);
     free(inputs);
 }
 
@@ -250,6 +254,17 @@ static bool add_offsets(const struct clm_inputs *inputs, json_t *json)
     return is_whole;
 }
 
+static bool inputs_add_targets(const struct clm_inputs *inputs, json_t *json)
+{
+    json_t *const list = json_array();
+    bool is_whole = json_object_set_new(json, "targets", list) == 0;
+    for (size_t t = 0; is_whole && t < inputs->target_count; t++)
+        is_whole =
+            json_array_append_new(list, json_pack("{so sI}", "name", text_json(inputs->target_names[t]),
+                                                  "place", (json_int_t)inputs->target_places[t])) == 0;
+    return is_whole;
+}
+
 json_t *inputs_describe(const struct clm_inputs *inputs)
 {
     json_t *const json =
@@ -264,6 +279,8 @@ json_t *inputs_describe(const struct clm_inputs *inputs)
         is_whole = add_columns(inputs, json);
     if (is_whole && inputs->offsets)
         is_whole = add_offsets(inputs, json);
+    if (is_whole && inputs->target_count)
+        is_whole = inputs_add_targets(inputs, json);
     if (is_whole)
         return json;
     json_decref(json);
@@ -375,6 +392,27 @@ static clm_status take_offsets(const json_t *json, struct clm_inputs *inputs, st
     return CLM_OK;
 }
 
+static clm_status take_targets(const json_t *json, struct clm_inputs *inputs, struct clm_error *error)
+{
+    const json_t *const list = json_object_get(json, "targets");
+    const size_t count = json_array_size(list);
+    if (!list)
+        return CLM_OK;
+    inputs->target_names = calloc(count + 1, sizeof *inputs->target_names);
+    inputs->target_places = calloc(count + 1, sizeof *inputs->target_places);
+    if (!inputs->target_names || !inputs->target_places)
+        return clm_fail_host_memory(error, "the model's targets", count * sizeof *inputs->target_names);
+    inputs->target_count = count;
+    for (size_t t = 0; t < count; t++) {
+        const json_t *const target = json_array_get(list, t);
+        inputs->target_names[t] = copy_string(json_object_get(target, "name"));
+        if (!inputs->target_names[t] ||
+            !take_whole(target, "place", FEATURES_MOST, &inputs->target_places[t]))
+            return fail_inputs(error, "a target has no name or no place");
+    }
+    return count ? CLM_OK : fail_inputs(error, "their list of targets is empty");
+}
+
 static clm_status take_picture(const json_t *json, struct clm_inputs *inputs, struct clm_error *error)
 {
     const json_t *const list = json_object_get(json, "picture");
@@ -410,6 +448,8 @@ clm_status inputs_parse(const json_t *json, struct clm_inputs **out, struct clm_
         status = take_columns(json, inputs, error);
     if (status == CLM_OK)
         status = take_offsets(json, inputs, error);
+    if (status == CLM_OK)
+        status = take_targets(json, inputs, error);
     if (status != CLM_OK) {
         inputs_free(inputs);
         *out = NULL;

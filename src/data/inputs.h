@@ -36,6 +36,9 @@ struct clm_inputs {
     size_t features;
     size_t height, width, channels; /* of pictures; 0 if rows are no pictures */
     double *offsets;                /* (features) as in struct column, of arrays; NULL: all 0 */
+    size_t target_count;            /* numbers to predict of each row; 0 if rows have labels */
+    char **target_names;            /* (target_count), owned */
+    size_t *target_places;          /* (target_count) their columns in the file that decided, if a table */
 
     /* of tables; else 0 and NULL */
     size_t column_count;

@@ -3,6 +3,7 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,17 +19,19 @@ void set_free(struct set *set)
     class_names_free(set->row_names, set->rows);
     free(set->labels_path);
     free(set->weights);
+    free(set->targets);
     *set = (struct set){0};
 }
 
 void contents_free(struct contents *contents)
 {
+    class_names_free(contents->class_names, contents->classes);
+    class_names_free(contents->target_names, contents->train.target_count);
+    inputs_free(contents->inputs);
+    free(contents->label_text);
     set_free(&contents->train);
     set_free(&contents->validation);
     set_free(&contents->test);
-    class_names_free(contents->class_names, contents->classes);
-    inputs_free(contents->inputs);
-    free(contents->label_text);
     *contents = (struct contents){0};
 }
 
@@ -101,7 +104,8 @@ bool set_resize(struct set *set, size_t rows)
 {
     return array_resize(&set->values, rows, set_row_bytes(set)) &&
            array_resize(&set->labels, rows, sizeof *set->labels) &&
-           (!set->weights || array_resize(&set->weights, rows, sizeof *set->weights));
+           (!set->weights || array_resize(&set->weights, rows, sizeof *set->weights)) &&
+           (!set->targets || array_resize(&set->targets, rows, set->target_count * sizeof *set->targets));
 }
 
 clm_status set_make_labels(struct set *set, size_t rows, const char *path, struct clm_error *error)
@@ -132,10 +136,44 @@ clm_status set_check_weights(const struct set *set, struct clm_error *error)
     return CLM_OK;
 }
 
+clm_status set_check_targets(const struct set *set, bool are_optional, struct clm_error *error)
+{
+    for (size_t i = 0; set->targets && i < set->rows * set->target_count; i++) {
+        const size_t row = i / set->target_count, target = i % set->target_count;
+        if (isinf(set->targets[i]))
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: target %zu of row %zu (both counted from 0) is infinite; correct or remove such rows",
+                set->labels_path, target, row);
+        if (isnan(set->targets[i]) && !are_optional)
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: row %zu (counted from 0) has no target %zu, and only predictions can be made without; remove such rows",
+                set->labels_path, row, target);
+    }
+    return CLM_OK;
+}
+
+char **target_names_make(size_t count)
+{
+    char **const names = calloc(count, sizeof *names);
+    bool is_whole = names != NULL;
+    for (size_t t = 0; is_whole && t < count; t++) {
+        const int length = count == 1 ? asprintf(&names[t], "target") : asprintf(&names[t], "target%zu", t);
+        is_whole = length >= 0;
+        names[t] = is_whole ? names[t] : NULL;
+    }
+    if (is_whole)
+        return names;
+    class_names_free(names, count);
+    return NULL;
+}
+
 size_t set_memory(const struct set *set)
 {
-    return set->rows * (sizeof *set->labels + (set->weights ? sizeof *set->weights : 0) +
-                        (set->mapping.start ? 0 : set_row_bytes(set)));
+    return set->rows *
+           (sizeof *set->labels + (set->weights ? sizeof *set->weights : 0) +
+            set->target_count * sizeof *set->targets + (set->mapping.start ? 0 : set_row_bytes(set)));
 }
 
 size_t contents_class_count(const struct contents *contents)

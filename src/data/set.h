@@ -18,7 +18,9 @@ struct set {
     char **row_names;       /* (rows), or NULL; owned */
     char *labels_path;
     float *weights; /* (rows), owned: how much each row counts in training; NULL: all count the same */
-    size_t missing; /* number of missing values, which are NaN until missing_fill replaces them */
+    size_t target_count;
+    double *targets; /* (rows, target_count), owned, NaN if missing; NULL if target_count is 0 */
+    size_t missing;  /* number of missing values, which are NaN until missing_fill replaces them */
 };
 
 /* What was read from one path. */
@@ -28,6 +30,7 @@ struct contents {
     char **class_names; /* `classes` names, owned, or NULL */
 
     struct clm_inputs *inputs; /* owned; NULL if the format has none of its own */
+    char **target_names;       /* as many as the training set has targets, owned; NULL: inputs have them */
     char *label_text;          /* which column holds the labels, and why; owned; NULL unless it is a table */
 };
 
@@ -69,7 +72,7 @@ CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t
  * memory. */
 float *values_create(size_t count);
 
-/* Gives the set's values and labels, and its weights if it has some, room for `rows` rows; false if there is
+/* Gives the set's values and labels, and its weights and targets if it has some, room for `rows` rows; false if there is
  * no memory. */
 bool set_resize(struct set *set, size_t rows);
 
@@ -80,6 +83,14 @@ CLM_MUST_CHECK clm_status set_make_labels(struct set *set, size_t rows, const ch
 /* Fails with CLM_ERROR_FORMAT, naming file, row and weight, unless each weight is finite and at least 0, and
  * one of them is above 0. A set without weights passes. */
 CLM_MUST_CHECK clm_status set_check_weights(const struct set *set, struct clm_error *error);
+
+/* Fails with CLM_ERROR_FORMAT, naming file, row and target, if a target is infinite, or is missing and
+ * `are_optional` is false. */
+CLM_MUST_CHECK clm_status set_check_targets(const struct set *set, bool are_optional,
+                                            struct clm_error *error);
+
+/* Names for `count` targets without one: "target", or "target0", "target1", …; NULL if there is no memory. */
+char **target_names_make(size_t count);
 
 /* Bytes of host memory that the set takes. Mapped values take none. */
 size_t set_memory(const struct set *set);

@@ -227,6 +227,10 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
     const size_t count = data->train.count, row = data_row_bytes(data);
     const size_t classes = options->validation_by == CLM_SPLIT_STRATIFIED ? data->classes : 0;
     struct set *const train = &data->read.train;
+    if (data->target_count && options->validation_by == CLM_SPLIT_STRATIFIED)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val-by",
+            "rows have targets, and no classes that validation rows could be drawn from in proportion; draw them at random");
     const clm_status labelled = classes ? data_check_labels(data, CLM_TRAIN, error) : CLM_OK;
     if (labelled != CLM_OK)
         return labelled;
@@ -248,6 +252,9 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
         status = split_partition(train->row_names, sizeof *train->row_names, count, is_held, error);
     if (status == CLM_OK && train->weights)
         status = split_partition(train->weights, sizeof *train->weights, count, is_held, error);
+    if (status == CLM_OK && train->targets)
+        status = split_partition(train->targets, train->target_count * sizeof *train->targets, count, is_held,
+                                 error);
     free(is_held);
     return status;
 }
@@ -263,7 +270,8 @@ static struct rows rows_from(const struct clm_data *data, size_t first, size_t c
                          .first = first,
                          .numbers = train->numbers ? train->numbers + first : NULL,
                          .names = train->names ? train->names + first : NULL,
-                         .weights = train->weights ? train->weights + first : NULL};
+                         .weights = train->weights ? train->weights + first : NULL,
+                         .targets = train->targets ? train->targets + first * data->target_count : NULL};
 }
 
 clm_status split_rows(struct clm_data *data, const struct clm_data_options *options, struct clm_error *error)

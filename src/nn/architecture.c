@@ -16,7 +16,8 @@
 
 static clm_status allocate(size_t depth, struct architecture *out, struct clm_error *error)
 {
-    *out = (struct architecture){.layers = calloc(depth, sizeof *out->layers)};
+    *out = (struct architecture){.layers = calloc(depth, sizeof *out->layers),
+                                 .loss = usual_loss(LOSS_CROSS_ENTROPY)};
     if (!out->layers)
         return clm_fail_host_memory(error, "the net's architecture", depth * sizeof *out->layers);
     out->depth = depth;
@@ -33,8 +34,10 @@ clm_status architecture_copy(const struct architecture *net, struct architecture
                              struct clm_error *error)
 {
     const clm_status status = allocate(net->depth, out, error);
-    if (status == CLM_OK)
+    if (status == CLM_OK) {
         memcpy(out->layers, net->layers, net->depth * sizeof *net->layers);
+        out->loss = net->loss;
+    }
     out->input_drop = net->input_drop;
     return status;
 }
@@ -107,6 +110,9 @@ static clm_status check_last(const struct architecture *net, struct clm_error *e
             last->norm   ? "a norm"
             : last->skip ? "a skip"
                          : "a drop");
+    if (last->outputs % loss_quantiles(&net->loss))
+        return clm_fail(error, CLM_ERROR_SHAPE, "%zu outputs are not %zu quantiles of each target",
+                        last->outputs, loss_quantiles(&net->loss));
     return CLM_OK;
 }
 
@@ -170,9 +176,20 @@ static bool layer_is_equal(const struct layer_spec *a, const struct layer_spec *
            a->norm == b->norm && a->drop == b->drop && a->skip == b->skip;
 }
 
+/* Whether outputs mean the same. */
+static bool is_same_loss(const struct loss *a, const struct loss *b)
+{
+    bool is_same = a->kind == b->kind && (a->kind != LOSS_FOCAL || a->gamma == b->gamma) &&
+                   (a->kind != LOSS_HUBER || a->delta == b->delta) && loss_quantiles(a) == loss_quantiles(b);
+    for (size_t q = 0; is_same && a->kind == LOSS_QUANTILE && q < a->quantile_count; q++)
+        is_same = a->quantiles[q] == b->quantiles[q];
+    return is_same;
+}
+
 bool architecture_is_equal(const struct architecture *a, const struct architecture *b)
 {
-    bool is_equal = a->depth == b->depth && a->input_drop == b->input_drop;
+    bool is_equal =
+        a->depth == b->depth && a->input_drop == b->input_drop && is_same_loss(&a->loss, &b->loss);
     for (size_t l = 0; is_equal && l < a->depth; l++)
         is_equal = layer_is_equal(&a->layers[l], &b->layers[l]);
     return is_equal;
@@ -291,6 +308,22 @@ static void write_layer(FILE *stream, const struct layer_spec *layer)
     fprintf(stream, "%s}", layer->skip ? ",\"skip\":true" : "");
 }
 
+/* Writes what the outputs mean; nothing for cross-entropy. */
+static void print_loss_fields(FILE *stream, const struct loss *loss)
+{
+    if (loss->kind == LOSS_CROSS_ENTROPY)
+        return;
+    fprintf(stream, ",\"loss\":\"%s\"", loss_table[loss->kind].name);
+    if (loss->kind == LOSS_FOCAL)
+        fprintf(stream, ",\"gamma\":%.17g", loss->gamma);
+    if (loss->kind == LOSS_HUBER)
+        fprintf(stream, ",\"delta\":%.17g", loss->delta);
+    for (size_t q = 0; loss->kind == LOSS_QUANTILE && q < loss->quantile_count; q++)
+        fprintf(stream, "%s%.17g", q ? "," : ",\"quantiles\":[", loss->quantiles[q]);
+    if (loss->kind == LOSS_QUANTILE)
+        fprintf(stream, "]");
+}
+
 char *architecture_text(const struct architecture *net)
 {
     char *text = NULL;
@@ -305,6 +338,7 @@ char *architecture_text(const struct architecture *net)
     }
     fputc(']', stream);
     write_share(stream, "input_drop", net->input_drop);
+    print_loss_fields(stream, &net->loss);
     fputc('}', stream);
     const bool is_whole = !ferror(stream);
     if (fclose(stream) == 0 && is_whole)
@@ -423,13 +457,51 @@ static clm_status read_layer(json_t *object, size_t l, struct layer_spec *layer,
     return status ? clm_fail(error, status, "%s: %s", what, inner.message) : CLM_OK;
 }
 
+static clm_status take_quantiles(const json_t *list, struct loss *loss, struct clm_error *error)
+{
+    loss->quantile_count = json_array_size(list);
+    bool is_right = loss->quantile_count && loss->quantile_count <= QUANTILES_MOST;
+    for (size_t q = 0; is_right && q < loss->quantile_count; q++) {
+        loss->quantiles[q] = json_number_value(json_array_get(list, q));
+        is_right = loss->quantiles[q] > 0 && loss->quantiles[q] < 1;
+    }
+    return is_right ? CLM_OK
+                    : clm_fail(error, CLM_ERROR_FORMAT,
+                               "the loss: its quantiles are no list of 1 to %d numbers between 0 and 1",
+                               QUANTILES_MOST);
+}
+
+/* The loss, or cross-entropy if `name` is NULL. */
+static clm_status read_loss(const char *name, const json_t *quantiles, struct loss *loss,
+                            struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    if (!name)
+        return CLM_OK;
+    loss->kind = loss_named(name);
+    if (loss->kind == LOSS_COUNT)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "its loss is %s, which this version does not know: use the version that wrote it",
+                        text_show(shown, sizeof shown, name, strlen(name)));
+    if (!(loss->gamma >= 0) || !(loss->delta > 0))
+        return clm_fail(error, CLM_ERROR_FORMAT, "the loss: gamma %g and delta %g are out of their ranges",
+                        loss->gamma, loss->delta);
+    return loss->kind == LOSS_QUANTILE ? take_quantiles(quantiles, loss, error) : CLM_OK;
+}
+
 static clm_status read_layers(json_t *root, struct architecture *out, struct clm_error *error)
 {
-    json_t *layers = NULL;
+    json_t *layers = NULL, *quantiles = NULL;
     json_error_t problem;
     double input_drop = 0;
-    if (json_unpack_ex(root, &problem, JSON_STRICT, "{so s?F}", "layers", &layers, "input_drop", &input_drop))
-        return fail_fields("the net", problem.text, "layers (a list) and input_drop (a number)", error);
+    const char *name = NULL;
+    struct loss loss = usual_loss(LOSS_CROSS_ENTROPY);
+    if (json_unpack_ex(root, &problem, JSON_STRICT, "{so s?F s?s s?F s?F s?o}", "layers", &layers,
+                       "input_drop", &input_drop, "loss", &name, "gamma", &loss.gamma, "delta", &loss.delta,
+                       "quantiles", &quantiles))
+        return fail_fields("the net", problem.text,
+                           "layers (a list), input_drop (a number), and loss with gamma, delta or quantiles",
+                           error);
     const size_t depth = json_array_size(layers);
     if (!depth)
         return clm_fail(error, CLM_ERROR_FORMAT, "it has no list \"layers\" with a layer in it");
@@ -437,6 +509,9 @@ static clm_status read_layers(json_t *root, struct architecture *out, struct clm
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status = read_layer(json_array_get(layers, l), l, &out->layers[l], error);
     out->input_drop = input_drop;
+    if (status == CLM_OK)
+        status = read_loss(name, quantiles, &loss, error);
+    out->loss = loss;
     return status ? status : architecture_check(out, error);
 }
 

@@ -5,7 +5,11 @@
  *              {"inputs":256,"outputs":256,"activation":"relu","skip":true},
  *              {"inputs":256,"outputs":10,"activation":"none"}],"input_drop":0.1}
  *
- * with norm, drop, skip and input_drop only if a layer, or the net, has them. A new field of a layer needs a member of struct layer_spec, and a part of architecture_text, read_layer and
+ * with norm, drop, skip and input_drop only if a layer, or the net, has them. After the layers stands what the
+ * outputs mean, unless they are logits of cross-entropy: "loss":"focal","gamma":2, or
+ * "loss":"huber","delta":1, or "loss":"quantile","quantiles":[0.05,0.5,0.95], and the like.
+ *
+ * A new field of a layer needs a member of struct layer_spec, and a part of architecture_text, read_layer and
  * architecture_is_equal. A version refuses a field that it does not know, because it would compute another
  * net. */
 #ifndef CLM_NN_ARCHITECTURE_H
@@ -13,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
-#include "compute/vocabulary.h"
+#include "compute/loss.h"
 
 /* Reading a model looks for each layer among all tensors. */
 #define ARCHITECTURE_DEPTH_MAX 4096
@@ -37,6 +41,7 @@ struct architecture {
     size_t depth; /* linear layers, at least one */
     struct layer_spec *layers;
     double input_drop; /* share of the inputs that training sets to 0 */
+    struct loss loss;  /* that the outputs are made for; its smoothing is of training alone, and not kept */
 };
 
 /* The net of these widths: inputs, hidden …, classes. All layers have the activation `hidden` but the last,

@@ -74,14 +74,21 @@ clm_status layer_backward(struct clm_backend *be, const struct layer *layer, con
 /* ---- fused ---- */
 
 clm_status layer_loss(struct clm_backend *be, struct layer *layer, const struct tensor *X,
-                      const struct tensor *labels, const struct mixture *mixture, const struct layer *below,
+                      const struct loss *loss, const struct targets *targets, const struct layer *below,
                       struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
     struct tensor dZ = layer_outputs(layer, X->rows), of;
     struct gate gate = {.act = ACTIVATION_NONE};
     if (below)
         gate = gate_into(below, X->rows, &of);
-    return linear_softmax_backward(be, X, &layer->linear, labels, mixture, &gate, &dZ, dX, sums, error);
+    if (loss_is_plain(loss))
+        return linear_softmax_backward(be, X, &layer->linear, targets->labels, targets->mixture, &gate, &dZ,
+                                       dX, sums, error);
+    clm_status status;
+    if ((status = layer_forward(be, layer, X, true, error)) ||
+        (status = loss_gradient(be, loss, &dZ, targets, &dZ, sums, error)) || !dX)
+        return status;
+    return linear_backward_input(be, &dZ, &layer->linear, &gate, dX, error);
 }
 
 clm_status layer_update_forward(struct clm_backend *be, struct layer *layer, const struct tensor *dZ,

@@ -36,7 +36,7 @@ CLM_MUST_CHECK clm_status layer_forward(struct clm_backend *be, struct layer *la
  * It is one function because a backend may compute all of it at once. `below` and `dX` are NULL if no layer
  * is below. */
 CLM_MUST_CHECK clm_status layer_loss(struct clm_backend *be, struct layer *layer, const struct tensor *X,
-                                     const struct tensor *labels, const struct mixture *mixture,
+                                     const struct loss *loss, const struct targets *targets,
                                      const struct layer *below, struct tensor *dX, struct metrics *sums,
                                      struct clm_error *error);
 

@@ -7,6 +7,7 @@
 #include "nn/layer_names.h"
 #include "nn/layers_text.h"
 #include "nn/parameters.h"
+#include "nn/targets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -104,6 +105,8 @@ void clm_model_free(struct clm_model *model)
         return;
     free_class_names(model);
     inputs_free(model->inputs);
+    free(model->target_mean);
+    free(model->target_deviation);
     for (size_t t = 0; model->values && t < model->tensor_count; t++)
         free(model->values[t]);
     free(model->values);
@@ -165,12 +168,30 @@ static clm_status choose_architecture(const struct clm_model_options *options, s
                             options->input_dropout, out, error);
 }
 
+/* The caller's loss, as the backends have it. */
+static clm_status loss_choose(const struct clm_loss *from, struct loss *out, struct clm_error *error)
+{
+    *out = usual_loss(from->name ? loss_named(from->name) : LOSS_CROSS_ENTROPY);
+    if (out->kind == LOSS_COUNT)
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "loss", "there is no loss %.40s", from->name);
+    out->smoothing = from->smoothing;
+    out->gamma = from->gamma;
+    out->delta = from->delta;
+    out->quantile_count = size_min(from->quantile_count, QUANTILES_MOST);
+    memcpy(out->quantiles, from->quantiles, out->quantile_count * sizeof *out->quantiles);
+    return CLM_OK;
+}
+
 clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
                             struct clm_error *error)
 {
     struct architecture architecture = {0};
     *out = NULL;
     clm_status status = choose_architecture(options, &architecture, error);
+    if (status == CLM_OK && options->loss)
+        status = loss_choose(options->loss, &architecture.loss, error);
+    if (status == CLM_OK)
+        status = architecture_check(&architecture, error);
     if (status == CLM_OK)
         status = make(options, &architecture, out, error);
     architecture_free(&architecture);
@@ -199,18 +220,40 @@ static void list_columns(const struct clm_inputs *inputs, char *list, size_t siz
         snprintf(list + used, size - used, ")");
 }
 
+/* Fails unless model and data both have classes, or both as many targets. */
+static clm_status check_targets(const struct clm_model *model, const struct clm_data *data,
+                                struct clm_error *error)
+{
+    const struct loss *const loss = &model->architecture.loss;
+    const bool has_values = loss_table[loss->kind].has_values;
+    if (has_values == (data->target_count > 0) && clm_model_targets(model) == data->target_count)
+        return CLM_OK;
+    if (!has_values)
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "loss",
+            "%s has %zu targets, but the model predicts classes by the loss %s; take a loss of numbers, such as squared",
+            data->source, data->target_count, loss_table[loss->kind].name);
+    return clm_fail_setting(
+        error, CLM_ERROR_SHAPE, "target",
+        "the model predicts %zu targets by the loss %s, but %s has %zu; name the columns of the targets, or use the data it was made for",
+        clm_model_targets(model), loss_table[loss->kind].name, data->source, data->target_count);
+}
+
 clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
                              struct clm_error *error)
 {
     const size_t I = clm_model_width(model, 0), C = classes_of(model);
     char columns[9 * COLUMN_TEXT_SIZE];
-    if (I == data->features && C == data->classes)
-        return CLM_OK;
+    const clm_status status = check_targets(model, data, error);
+    if (status != CLM_OK || (I == data->features && (data->target_count || C == data->classes)))
+        return status;
     list_columns(model->inputs, columns, sizeof columns);
     return clm_fail(
         error, CLM_ERROR_SHAPE,
-        "the model takes %zu features%s to %zu classes, but %s has %zu features and %zu classes; use the data it was made for, or train a model for this",
-        I, columns, C, data->source, data->features, data->classes);
+        "the model takes %zu features%s to %zu %s, but %s has %zu features and %zu %s; use the data it was made for, or train a model for this",
+        I, columns, data->target_count ? data->target_count : C, data->target_count ? "targets" : "classes",
+        data->source, data->features, data->target_count ? data->target_count : data->classes,
+        data->target_count ? "targets" : "classes");
 }
 
 /* Is x = raw * scale, for every feature? */
@@ -242,7 +285,7 @@ clm_status clm_model_take_inputs(struct clm_model *model, const struct clm_model
     model->highest = from->highest;
     inputs_free(model->inputs);
     model->inputs = inputs_share(from->inputs);
-    return CLM_OK;
+    return model_take_targets(model, from, error);
 }
 
 /* Whether a value is above 1. Data that is scaled to [0, 1] has none; bytes, and floats that were bytes, have
@@ -314,6 +357,8 @@ clm_status model_describe(struct clm_model *model, const struct clm_data *data, 
         return status;
     if (!model->inputs)
         model->inputs = inputs_share(data->inputs);
+    if (data->target_count)
+        return model_fit_targets(model, data, error);
     if (!data->class_names)
         return CLM_OK;
     return set_class_names(model, (const char *const *)data->class_names, error);
@@ -362,6 +407,15 @@ static bool add_temperature(const struct clm_model *model, json_t *metadata)
     return model->temperature == 1 || json_object_set_new(metadata, "temperature", json_string(text)) == 0;
 }
 
+/* Adds how the targets are standardised; false if there is no memory. */
+static bool model_add_targets(const struct clm_model *model, json_t *metadata)
+{
+    char *const text = model->target_mean ? targets_text(model) : NULL;
+    const bool is_added = text && json_object_set_new(metadata, "targets", json_string(text)) == 0;
+    free(text);
+    return is_added || !model->target_mean;
+}
+
 /* "layers" and "activation" are for other programs: this one reads "architecture". */
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
@@ -376,7 +430,7 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
     free(text);
     free(widths);
     if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
-                 !add_temperature(model, *out))) {
+                 !add_temperature(model, *out) || !model_add_targets(model, *out))) {
         json_decref(*out);
         *out = NULL;
     }
@@ -548,6 +602,22 @@ static clm_status read_temperature(struct clm_model *model, const struct safeten
                     path, text);
 }
 
+/* How the targets are standardised, of a model that predicts some. */
+static clm_status read_targets(struct clm_model *model, const struct safetensors *file, const char *path,
+                               struct clm_error *error)
+{
+    const char *const text = metadata_of(file, "targets");
+    struct clm_error inner;
+    if (!clm_model_targets(model))
+        return CLM_OK;
+    if (model->inputs && model->inputs->target_count != clm_model_targets(model))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its inputs say that there are %zu targets, but its last layer is for %zu", path,
+                        model->inputs->target_count, clm_model_targets(model));
+    const clm_status status = targets_parse(text ? text : "[]", model, &inner);
+    return status == CLM_OK ? CLM_OK : clm_fail(error, status, "%s: %s", path, inner.message);
+}
+
 static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
@@ -566,6 +636,8 @@ static clm_status model_read(const struct safetensors *file, const char *path, s
         status = read_inputs(*out, file, path, error);
     if (status == CLM_OK)
         status = read_temperature(*out, file, path, error);
+    if (status == CLM_OK)
+        status = read_targets(*out, file, path, error);
 cleanup:
     architecture_free(&architecture);
     return status;
@@ -634,6 +706,44 @@ const char *clm_model_class_name(const struct clm_model *model, size_t index)
 double clm_model_temperature(const struct clm_model *model)
 {
     return model->temperature;
+}
+
+struct clm_loss clm_model_loss(const struct clm_model *model)
+{
+    const struct loss *const loss = &model->architecture.loss;
+    struct clm_loss out = {.name = loss_table[loss->kind].name,
+                           .smoothing = loss->smoothing,
+                           .gamma = loss->gamma,
+                           .delta = loss->delta,
+                           .quantile_count = loss->kind == LOSS_QUANTILE ? loss->quantile_count : 0};
+    memcpy(out.quantiles, loss->quantiles, out.quantile_count * sizeof *out.quantiles);
+    return out;
+}
+
+size_t clm_model_targets(const struct clm_model *model)
+{
+    const struct loss *const loss = &model->architecture.loss;
+    return loss_table[loss->kind].has_values ? classes_of(model) / loss_quantiles(loss) : 0;
+}
+
+const char *clm_model_target_name(const struct clm_model *model, size_t target)
+{
+    return model->inputs && target < model->inputs->target_count ? model->inputs->target_names[target] : NULL;
+}
+
+bool clm_model_target_scale(const struct clm_model *model, size_t target, double *mean, double *deviation)
+{
+    if (!model->target_mean || target >= clm_model_targets(model))
+        return false;
+    *mean = model->target_mean[target];
+    *deviation = model->target_deviation[target];
+    return true;
+}
+
+bool clm_loss_has_targets(const char *name)
+{
+    const enum loss_kind kind = loss_named(name);
+    return kind < LOSS_COUNT && loss_table[kind].has_values;
 }
 
 const float *clm_model_weight(const struct clm_model *model, size_t layer)

@@ -19,6 +19,8 @@ struct clm_model {
     struct clm_inputs *inputs; /* what the rows of data become; NULL: unknown */
     double lowest, highest;    /* of the inputs in the training data; NaN: unknown */
     double temperature;        /* what predictions divide the logits by; 1 unless it was calibrated */
+    double *target_mean,
+        *target_deviation; /* (targets), see nn/targets.h; NULL: classes, or not fitted yet */
 };
 
 /* (O,I) and (O) of one layer. */

@@ -78,6 +78,17 @@ static bool has_next_inputs(const struct network *net, bool is_trained)
                                 backend_gathers_beside(net->be, &largest_layer(net)->linear, net->batch));
 }
 
+static bool has_values(const struct network *net)
+{
+    return loss_table[net->architecture.loss.kind].has_values;
+}
+
+static size_t target_count(const struct network *net)
+{
+    return architecture_width(&net->architecture, net->architecture.depth) /
+           loss_quantiles(&net->architecture.loss);
+}
+
 static clm_status create_batch(struct network *net, bool is_trained, struct clm_error *error)
 {
     struct clm_backend *const be = net->be;
@@ -86,6 +97,8 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     net->looks_ahead = network_looks_ahead(net, is_trained);
     if ((status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->X, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)) ||
+        (has_values(net) &&
+         (status = tensor_create(be, TENSOR_REAL, net->batch, target_count(net), &net->values, error))) ||
         (has_next_inputs(net, is_trained) &&
          (status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->next_X, error))))
         return status;
@@ -158,7 +171,9 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
-    if ((status = prepare_products(out, use, error)) || (status = create_parameters(out, use, error)) ||
+    if ((status = prepare_products(out, use, error)) ||
+        (status = loss_prepare(be, &architecture->loss, error)) ||
+        (status = create_parameters(out, use, error)) ||
         (status = optimiser_create(be, &use.extras, out->parameters,
                                    architecture_parameter_count(architecture), &out->optimiser, error)))
         goto cleanup;
@@ -196,6 +211,7 @@ void network_free(struct network *net)
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
         tensor_free(be, &net->labels);
+        tensor_free(be, &net->values);
         tensor_free(be, &net->mixture.partners);
         tensor_free(be, &net->mixture.weights);
         tensor_free(be, &net->mixture.partner_weights);
@@ -211,8 +227,8 @@ struct network_memory network_memory(const struct network *net)
 {
     const struct mixture *const mixture = &net->mixture;
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
-                                                   mixture->partners.bytes + mixture->weights.bytes +
-                                                   mixture->partner_weights.bytes};
+                                                   net->values.bytes + mixture->partners.bytes +
+                                                   mixture->weights.bytes + mixture->partner_weights.bytes};
     for (size_t p = 0; p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter *const parameter = network_parameter(net, p);
         memory.parameters += parameter->value.bytes;
@@ -327,9 +343,20 @@ static clm_status intake_begin(struct network *net, const struct tensor *inputs,
     return CLM_OK;
 }
 
+/* The values of the batch's rows; the labels that come with them are those that are there already. */
+static clm_status gather_values(struct network *net, const struct minibatch *batch, struct clm_error *error)
+{
+    struct tensor values = tensor_first_rows(&net->values, batch->rows),
+                  labels = tensor_first_columns(&net->labels, batch->rows);
+    return gather(net->be, batch->targets, batch->order, batch->first, NULL, &values, &labels, error);
+}
+
 static clm_status intake_end(struct network *net, const struct minibatch *batch, const struct intake *intake,
                              struct clm_error *error)
 {
+    const clm_status status = batch->targets ? gather_values(net, batch, error) : CLM_OK;
+    if (status != CLM_OK)
+        return status;
     return batch->is_weighted ? gather_row_weights(net, batch, &intake->augmentation, error) : CLM_OK;
 }
 
@@ -372,6 +399,23 @@ const struct mixture *network_mixture(const struct network *net, size_t rows, st
     return net->is_mixed || net->is_weighted ? out : NULL;
 }
 
+struct loss network_score_loss(const struct network *net)
+{
+    struct loss loss = net->architecture.loss;
+    loss.smoothing = 0;
+    return loss;
+}
+
+struct targets network_targets(const struct network *net, size_t rows, struct target_views *views,
+                               struct mixture *mixture)
+{
+    views->labels = tensor_first_columns(&net->labels, rows);
+    views->values = tensor_first_rows(&net->values, rows);
+    return (struct targets){.labels = has_values(net) ? NULL : &views->labels,
+                            .mixture = mixture ? network_mixture(net, rows, mixture) : NULL,
+                            .values = has_values(net) ? &views->values : NULL};
+}
+
 /* ---- the step ---- */
 
 /* What layer l multiplies: the batch, or the outputs below it. */
@@ -407,11 +451,12 @@ clm_status network_forward(struct network *net, size_t rows, struct clm_error *e
 static clm_status loss(struct network *net, size_t rows, struct metrics *sums, struct clm_error *error)
 {
     const size_t last = net->architecture.depth - 1;
-    const struct tensor X = network_input_of(net, last, rows),
-                        labels = tensor_first_columns(&net->labels, rows);
+    const struct tensor X = network_input_of(net, last, rows);
+    struct target_views views;
     struct mixture mixture;
+    const struct targets targets = network_targets(net, rows, &views, &mixture);
     struct tensor dX = last ? layer_gradient(&net->layers[last - 1], rows) : (struct tensor){0};
-    return layer_loss(net->be, &net->layers[last], &X, &labels, network_mixture(net, rows, &mixture),
+    return layer_loss(net->be, &net->layers[last], &X, &net->architecture.loss, &targets,
                       last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
 }
 

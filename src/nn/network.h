@@ -18,6 +18,7 @@ struct network {
     bool looks_ahead;     /* a step also computes the first layer's outputs of the next minibatch */
     bool is_ahead;        /* the step before has done so */
     struct tensor labels; /* (1, batch) */
+    struct tensor values; /* (batch, targets), standardised, of a loss with values; else empty */
     /* partners (1, batch) are empty before network_prepare_mixup, weights before network_prepare_weights */
     struct mixture mixture;
     bool is_mixed;                 /* X's rows are mixed with their partners' */
@@ -26,6 +27,16 @@ struct network {
     struct parameter **parameters; /* all of them, in the order of architecture_parameter */
     struct optimiser optimiser;    /* of a net that keeps gradients */
 };
+
+/* The loss that `architecture` is made for, as validation has it: without smoothing. */
+struct loss network_score_loss(const struct network *net);
+/* What the first `rows` rows are compared with; `views` and `mixture` hold what *out points to, and a NULL
+ * `mixture` leaves weights and partners out. */
+struct target_views {
+    struct tensor labels, values;
+};
+struct targets network_targets(const struct network *net, size_t rows, struct target_views *views,
+                               struct mixture *mixture);
 
 /* What a network is for, which decides what it keeps beside the values of its parameters. */
 struct network_use {
@@ -76,6 +87,8 @@ CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_mod
  * (NULL: not at all), which leaves `position` and `partners` to the batch. */
 struct minibatch {
     const struct resident *data;
+    const struct resident
+        *targets; /* the values of a loss with values, row for row; NULL: they are not there */
     const struct tensor *order;
     size_t first, rows;
     const struct augmentation *augmentation;

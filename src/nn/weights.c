@@ -192,7 +192,7 @@ clm_status clm_class_weights(const struct clm_data *data, const char *text, doub
 
 static double product_of(const struct labelled_rows *rows, const double *of_class, size_t r)
 {
-    return of_class[rows->labels[r]] * (rows->weights ? (double)rows->weights[r] : 1);
+    return (rows->classes ? of_class[rows->labels[r]] : 1) * (rows->weights ? (double)rows->weights[r] : 1);
 }
 
 /* Sums in the order of the rows; the products are at most the square of a float's largest number. */
@@ -218,15 +218,19 @@ clm_status row_weights_make(const struct labelled_rows *rows, const char *text, 
     *out = (struct row_weights){0};
     if (!text && !rows->weights)
         return CLM_OK;
-    for (size_t r = 0; r < rows->count; r++)
+    if (!rows->classes && text)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "class-weight",
+            "rows have targets, and no classes that could have weights; leave the weights out");
+    for (size_t r = 0; rows->classes && r < rows->count; r++)
         if (rows->labels[r] >= rows->classes)
             return clm_fail(error, CLM_ERROR_ARGUMENT, "row %zu has no label, and so no weight of its class",
                             r);
-    out->of_class = calloc(rows->classes, sizeof *out->of_class);
+    out->of_class = calloc(rows->classes + 1, sizeof *out->of_class);
     out->of_row = calloc(rows->count, sizeof *out->of_row);
     if (!out->of_class || !out->of_row)
         status = clm_fail_host_memory(error, "the weights of rows", rows->count * sizeof *out->of_row);
-    if (status == CLM_OK)
+    if (status == CLM_OK && rows->classes)
         status = class_weights_read(rows, text, out->of_class, error);
     if (status == CLM_OK)
         status = normalise(rows, out, error);

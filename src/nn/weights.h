@@ -4,7 +4,7 @@
 
 #include "data/data.h"
 
-/* Rows with labels, each below `classes`. The caller owns it all. */
+/* Rows with labels, each below `classes`; or, if `classes` is 0, with targets. The caller owns it all. */
 struct labelled_rows {
     size_t count, classes;
     const uint32_t *labels;

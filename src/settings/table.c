@@ -70,7 +70,9 @@ static const char *const schedules[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
                                         [CLM_SCHEDULE_PLATEAU] = "plateau",
                                         [CLM_SCHEDULE_ONE_CYCLE] = "one-cycle",
                                         NULL};
-static const char *const scores[] = {[CLM_STOP_BY_LOSS] = "loss", [CLM_STOP_BY_ACCURACY] = "accuracy", NULL};
+static const char *const scores[] = {[CLM_STOP_BY_LOSS] = "loss", [CLM_STOP_BY_ACCURACY] = "accuracy",
+                                     [CLM_STOP_BY_RMSE] = "rmse", [CLM_STOP_BY_MAE] = "mae",
+                                     [CLM_STOP_BY_R2] = "r2",     NULL};
 static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
                                         [CLM_STANDARDISE_GLOBAL] = "global",
                                         [CLM_STANDARDISE_FEATURE] = "feature",
@@ -97,6 +99,14 @@ static size_t optimiser_names(const char **names, size_t most)
     for (int rule = 0; rule < RULE_COUNT && count < most; rule++)
         if (rule != RULE_MOMENTUM) /* the name sgd stands for both */
             names[count++] = rules[rule].name;
+    return count;
+}
+
+static size_t loss_names(const char **names, size_t most)
+{
+    size_t count = 0;
+    for (int kind = 0; kind < LOSS_COUNT && count < most; kind++)
+        names[count++] = loss_table[kind].name;
     return count;
 }
 
@@ -178,6 +188,9 @@ const struct setting_row setting_rows[] = {
     OTHER(
         TEXT, "label", "NAME|INDEX", ON_DATA, UNSET,
         "csv: the column of the labels, by name or by index from 0, -1 being the last [label, class, target or y, else the last]; npy, npz: the array of the labels [y, y_train and their like]; cifar100: coarse (20 classes) or fine (100) [fine]"),
+    OTHER(
+        TEXT, "target", "COLUMNS", ON_DATA, MEANS("with a loss of regression, what would be the label"),
+        "the numbers to predict, instead of a label: tables: columns, by name or index, separated by commas; npy, npz: the array"),
     CHOICE("header", "yes|no", ON_DATA, MEANS("detected"), headers,
            "csv: whether it begins with names of columns"),
     OTHER(TEXT, "ignore", "COLUMNS", ON_DATA, MEANS("none"),
@@ -281,6 +294,18 @@ const struct setting_row setting_rows[] = {
     COUNT(
         "step-epochs", "N", TRAIN, MEANS("triangular: 2; step and plateau: 10"), COUNT_FROM(1),
         "epochs of the schedules step, plateau and triangular: between falls, without a better loss, of a rise"),
+    CHOICE_OF(
+        "loss", "NAME", TRAIN | GRADCHECK, IS_BUT("cross-entropy", "cross-entropy; with --target: squared"),
+        loss_names,
+        "what training makes small: of classes cross-entropy or focal; of several targets that are 0 or 1 binary; of regression squared, absolute, huber or quantile, on standardised targets"),
+    NUMBER("label-smoothing", "S", TRAIN | GRADCHECK, IS("0"), FROM_BELOW(0, 1),
+           "of cross-entropy: the share of each label that is spread over all classes, in training"),
+    NUMBER("focal-gamma", "G", TRAIN | GRADCHECK, MEANS("2"), FROM(0),
+           "of the loss focal: how much less rows count that are predicted well"),
+    NUMBER("delta", "D", TRAIN | GRADCHECK, MEANS("1"), ABOVE(0),
+           "of the loss huber: the error, in deviations of the target, from which on it counts linearly"),
+    OTHER(TEXT, "quantiles", "LIST", TRAIN | GRADCHECK, MEANS("0.5"),
+          "of the loss quantile: 1 to 8 rising shares, of which each is an output, as in 0.05,0.5,0.95"),
     CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
     NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1),
            "of sgd and nesterov; 0 for plain gradient descent"),
@@ -301,7 +326,8 @@ const struct setting_row setting_rows[] = {
         "scale the gradients of a step down together if their common length, penalties included, is over LENGTH"),
     COUNT("stop-after", "N", TRAIN, MEANS("all epochs"), COUNT_FROM(1),
           "stop after N epochs in a row without a better validation score, and keep the best net"),
-    CHOICE("stop-by", "SCORE", TRAIN, IS("loss"), scores, "the score of --stop-after: loss or accuracy"),
+    CHOICE("stop-by", "SCORE", TRAIN, IS("loss"), scores,
+           "the score of --stop-after: loss, accuracy, or, of regression, rmse, mae or r2"),
     OTHER(
         DURATION, "max-time", "DURATION", TRAIN, MEANS("no limit"),
         "begin no epoch that would end later than this after the start, going by the longest one so far: 90s, 15m, 1.5h or 2d"),

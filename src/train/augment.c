@@ -28,6 +28,10 @@ clm_status augmentation_check(const struct clm_augmentation *changes, const stru
             error, CLM_ERROR_ARGUMENT,
             "a cutout of %zu x %zu pixels is over pictures of %zu x %zu: it has to be at most %zu",
             changes->cutout, changes->cutout, data->width, data->height, longer);
+    if (changes->mixup > 0 && data->target_count)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "augment",
+            "mixup mixes rows and their classes, but these rows have targets; leave it out");
     if (!(changes->mixup >= 0 && isfinite(changes->mixup)))
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a mixup of %g: it has to be at least 0, as in mixup=0.2",
                         changes->mixup);

@@ -84,15 +84,43 @@ clm_status course_begin(const struct clm_settings *settings, double rate, size_t
     return check(settings, out, epoch_steps, has_validation, error);
 }
 
+clm_status course_check_score(const struct course *course, const struct clm_model *model,
+                              struct clm_error *error)
+{
+    const struct loss_about *const loss = &loss_table[model->architecture.loss.kind];
+    const bool is_of_numbers = course->stop_by >= CLM_STOP_BY_RMSE;
+    if (!course->stop_after || course->stop_by == CLM_STOP_BY_LOSS || is_of_numbers == loss->is_regression)
+        return CLM_OK;
+    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "stop-by loss",
+                            "the loss %s has no such score to stop by; take loss, %s", loss->name,
+                            loss->is_regression ? "rmse, mae or r2" : "or accuracy");
+}
+
 double course_rate(const struct course *course, size_t step)
 {
     return course->plateau.scale * schedule_rate(&course->schedule, step);
 }
 
+/* The validation score that the course goes by, the larger the better. */
+static double score_of(enum clm_stop_by by, const struct clm_epoch *epoch)
+{
+    switch (by) {
+    case CLM_STOP_BY_ACCURACY:
+        return epoch->validation_accuracy;
+    case CLM_STOP_BY_RMSE:
+        return -epoch->validation_rmse;
+    case CLM_STOP_BY_MAE:
+        return -epoch->validation_mae;
+    case CLM_STOP_BY_R2:
+        return epoch->validation_r2;
+    default:
+        return -epoch->validation_loss;
+    }
+}
+
 bool course_note(struct course *course, const struct clm_epoch *epoch, double started)
 {
-    const double score =
-        course->stop_by == CLM_STOP_BY_LOSS ? -epoch->validation_loss : epoch->validation_accuracy;
+    const double score = score_of(course->stop_by, epoch);
     const bool is_best = !course->stop_after || !course->best_epoch || score > course->best;
     course->longest = fmax(course->longest, clock_seconds() - started);
     if (course->schedule.kind == CLM_SCHEDULE_PLATEAU)

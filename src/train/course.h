@@ -3,6 +3,7 @@
 #define CLM_TRAIN_COURSE_H
 
 #include "base/error.h"
+#include "nn/model.h"
 #include "nn/schedule.h"
 
 struct course {
@@ -21,6 +22,10 @@ struct course {
  * CLM_ERROR_ARGUMENT if settings contradict each other, or need validation rows and there are none. */
 CLM_MUST_CHECK clm_status course_begin(const struct clm_settings *settings, double rate, size_t epoch_steps,
                                        bool has_validation, struct course *out, struct clm_error *error);
+
+/* Fails with CLM_ERROR_ARGUMENT if training ends early by a score that the model's loss does not have. */
+CLM_MUST_CHECK clm_status course_check_score(const struct course *course, const struct clm_model *model,
+                                             struct clm_error *error);
 
 /* The learning rate of a step, counted from 0 in the whole run. */
 double course_rate(const struct course *course, size_t step);

@@ -25,7 +25,7 @@
 #define test_colour       picture_palette[2]
 
 /* A panel shows one figure of each epoch. */
-enum figure { FIGURE_LOSS, FIGURE_ACCURACY };
+enum figure { FIGURE_LOSS, FIGURE_ACCURACY, FIGURE_RMSE };
 
 struct panel {
     cairo_t *context;
@@ -37,9 +37,12 @@ struct panel {
     double lowest, highest, step;    /* ends of the vertical axis, and the distance of its ticks */
 };
 
-/* As measured after the epoch, if it was, like that of validation rows; else the mean while training. */
+/* As measured after the epoch, if it was, like that of validation rows; else the mean while training, which
+ * has no RMSE. */
 static double training_value(const struct clm_epoch *epoch, enum figure figure)
 {
+    if (figure == FIGURE_RMSE)
+        return epoch->has_train_score ? epoch->train_score_rmse : NAN;
     if (epoch->has_train_score)
         return figure == FIGURE_LOSS ? epoch->train_score_loss : epoch->train_score_accuracy;
     return figure == FIGURE_LOSS ? epoch->train_loss : epoch->train_accuracy;
@@ -49,14 +52,18 @@ static double validation_value(const struct clm_epoch *epoch, enum figure figure
 {
     if (!epoch->has_validation)
         return NAN;
-    return figure == FIGURE_LOSS ? epoch->validation_loss : epoch->validation_accuracy;
+    return figure == FIGURE_LOSS   ? epoch->validation_loss
+           : figure == FIGURE_RMSE ? epoch->validation_rmse
+                                   : epoch->validation_accuracy;
 }
 
 static double test_value(const struct panel *panel)
 {
     if (!panel->test)
         return NAN;
-    return panel->figure == FIGURE_LOSS ? panel->test->loss : panel->test->accuracy;
+    return panel->figure == FIGURE_LOSS   ? panel->test->loss
+           : panel->figure == FIGURE_RMSE ? panel->test->rmse
+                                          : panel->test->accuracy;
 }
 
 /* ---- scales ---- */
@@ -97,7 +104,7 @@ static void choose_range(struct panel *panel)
         lowest -= 0.05 * fmax(1, fabs(highest)), highest += 0.05 * fmax(1, fabs(highest));
     if (panel->figure == FIGURE_ACCURACY)
         highest = fmin(highest, 1);
-    lowest = fmax(lowest, 0); /* neither figure can be negative */
+    lowest = fmax(lowest, 0); /* no figure can be negative */
     panel->step = tick_step(highest - lowest, TICKS_WANTED);
     panel->lowest = floor(lowest / panel->step) * panel->step;
     panel->highest = ceil(highest / panel->step) * panel->step;
@@ -251,21 +258,25 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
 static void curves_draw_legend(const struct panel *panel)
 {
     cairo_t *const context = panel->context;
-    const bool is_loss = panel->figure == FIGURE_LOSS,
-               has_validation = panel->count && panel->epochs[0].has_validation;
-    const double y = panel->top - 14, shown = is_loss ? test_value(panel) : 100 * test_value(panel);
+    static const char *const names[] = {
+        [FIGURE_LOSS] = "Loss", [FIGURE_ACCURACY] = "Accuracy", [FIGURE_RMSE] = "RMSE"};
+    const bool is_share = panel->figure == FIGURE_ACCURACY,
+               has_validation = panel->count && panel->epochs[0].has_validation,
+               has_training = panel->count && is_drawn(training_value(panel->epochs, panel->figure));
+    const double y = panel->top - 14, shown = (is_share ? 100 : 1) * test_value(panel);
     set_colour(context, picture_ink);
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 18;
+    double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, names[panel->figure]) + 18;
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    x = draw_entry(context, x, y, training_colour, false,
-                   panel->count && panel->epochs[0].has_train_score ? "training, measured" : "training");
+    if (has_training || panel->figure != FIGURE_RMSE)
+        x = draw_entry(context, x, y, training_colour, false,
+                       panel->count && panel->epochs[0].has_train_score ? "training, measured" : "training");
     if (has_validation)
         x = draw_entry(context, x, y, validation_colour, false, "validation");
     if (is_drawn(shown)) {
         char name[64];
         snprintf(name, sizeof name,
-                 !is_loss       ? "test %.2f %%"
+                 is_share       ? "test %.2f %%"
                  : shown < 1000 ? "test %.3f"
                                 : "test %.3g",
                  shown);
@@ -296,7 +307,7 @@ static void draw_panel(cairo_t *context, enum figure figure, const struct clm_ep
 }
 
 clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struct clm_score *test,
-                       const char *title, const char *path, struct clm_error *error)
+                       bool is_regression, const char *title, const char *path, struct clm_error *error)
 {
     struct picture picture = picture_begin(WIDTH, HEIGHT);
     char what[64];
@@ -304,7 +315,7 @@ clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struc
     const cairo_status_t drawn = draw_fitting(picture.context, WIDTH / 2, 25, 0.5, TITLE_SIZE, TITLE_LEAST,
                                               WIDTH - 2 * MARGIN_RIGHT, title);
     draw_panel(picture.context, FIGURE_LOSS, epochs, count, test);
-    draw_panel(picture.context, FIGURE_ACCURACY, epochs, count, test);
+    draw_panel(picture.context, is_regression ? FIGURE_RMSE : FIGURE_ACCURACY, epochs, count, test);
     snprintf(what, sizeof what, "the picture of %zu epochs", count);
     return picture_end(&picture, drawn, what, path, error);
 }

@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "nn/temperature.h"
+#include "train/values.h"
 #include "train/verdict.h"
 
 #include <math.h>
@@ -59,53 +60,136 @@ static void tally_row(struct tally *tally, const float *z, uint32_t label)
 
 /* ---- a part ---- */
 
-/* The loss of one batch, unless rows have no labels (sums is NULL); if wanted, its probabilities replace its
- * logits. `labels_there` are its labels in host memory, for the tally. */
-static clm_status evaluate_batch(struct network *net, const struct minibatch *batch, struct metrics *sums,
-                                 float *probabilities, struct tally *tally, const uint32_t *labels_there,
-                                 struct clm_error *error)
+/* What a batch is evaluated for; each may be NULL. */
+struct evaluating {
+    struct metrics *sums; /* NULL: rows have no labels or targets */
+    const struct clm_model *model;
+    float *outputs;       /* (batch, outputs) on the host, of a loss with values */
+    float *probabilities; /* of the batch's rows, or their predictions in own units */
+    struct tally *tally;
+    const uint32_t *labels; /* of the batch's rows, in host memory */
+    struct value_tally *values;
+    const double *targets; /* of the batch's rows */
+};
+
+/* Brings outputs to the targets' own units, and counts them. */
+static clm_status read_values(struct network *net, const struct tensor *Z, const struct evaluating *what,
+                              struct clm_error *error)
 {
-    clm_status status;
-    const struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
-    struct tensor Z = network_logits(net, batch->rows);
-    if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
-        (sums && (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error))))
+    const clm_status status = backend_read(net->be, Z, HOST_FLOAT, what->outputs, error);
+    if (status != CLM_OK)
         return status;
-    if (tally && (status = backend_read(net->be, &Z, HOST_FLOAT, tally->logits, error)))
+    outputs_to_units(what->model, what->outputs, Z->rows);
+    if (what->targets)
+        value_tally_add(what->values, what->outputs, what->targets, Z->rows);
+    if (what->probabilities)
+        memcpy(what->probabilities, what->outputs, Z->rows * Z->columns * sizeof *what->outputs);
+    return CLM_OK;
+}
+
+/* Counts logits; if wanted, probabilities replace them. */
+static clm_status read_logits(struct network *net, struct tensor *Z, const struct evaluating *what,
+                              struct clm_error *error)
+{
+    struct tally *const tally = what->tally;
+    clm_status status;
+    if (tally && (status = backend_read(net->be, Z, HOST_FLOAT, tally->logits, error)))
         return status;
     if (tally && tally->all_logits)
-        memcpy(tally->all_logits + tally->count * Z.columns, tally->logits,
-               batch->rows * Z.columns * sizeof *tally->logits);
-    for (size_t r = 0; tally && r < batch->rows; r++)
-        tally_row(tally, tally->logits + r * Z.columns, labels_there[r]);
-    if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
-                          (status = backend_read(net->be, &Z, HOST_FLOAT, probabilities, error))))
+        memcpy(tally->all_logits + tally->count * Z->columns, tally->logits,
+               Z->rows * Z->columns * sizeof *tally->logits);
+    for (size_t r = 0; tally && r < Z->rows; r++)
+        tally_row(tally, tally->logits + r * Z->columns, what->labels[r]);
+    if (!what->probabilities)
+        return CLM_OK;
+    status = softmax(net->be, Z, Z, error);
+    return status ? status : backend_read(net->be, Z, HOST_FLOAT, what->probabilities, error);
+}
+
+static clm_status evaluate_batch(struct network *net, const struct minibatch *batch,
+                                 const struct evaluating *what, struct clm_error *error)
+{
+    struct tensor Z = network_logits(net, batch->rows);
+    struct target_views views;
+    const struct loss loss = network_score_loss(net);
+    clm_status status;
+    if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)))
         return status;
-    return backend_pace(net->be, error);
+    const struct targets targets = network_targets(net, batch->rows, &views, NULL);
+    if (what->sums && (status = loss_gradient(net->be, &loss, &Z, &targets, NULL, what->sums, error)))
+        return status;
+    status = what->outputs ? read_values(net, &Z, what, error) : read_logits(net, &Z, what, error);
+    return status ? status : backend_pace(net->be, error);
+}
+
+/* What the loss and the counts say of N rows. */
+static struct clm_score score_from_sums(size_t N, double loss, size_t correct,
+                                        const struct value_tally *values)
+{
+    struct clm_score score = {.rows = N,
+                              .loss = loss / (double)N,
+                              .accuracy = (double)correct / (double)N,
+                              .rmse = NAN,
+                              .mae = NAN,
+                              .r2 = NAN,
+                              .exact = NAN};
+    if (!values)
+        return score;
+    const struct clm_target_measures mean = value_tally_mean(values);
+    score.accuracy = mean.accuracy;
+    score.rmse = mean.rmse;
+    score.mae = mean.mae;
+    score.r2 = mean.r2;
+    score.exact = mean.exact;
+    return score;
+}
+
+static clm_status evaluate_rows(struct network *net, struct feed *feed, const struct rows *rows,
+                                struct evaluating *what, struct clm_error *error)
+{
+    const size_t N = rows->count, O = network_logits(net, 1).columns, T = feed->data->target_count;
+    float *const probabilities = what->probabilities;
+    struct minibatch batch;
+    clm_status status = feed_begin(feed, rows, 0, 0, error);
+    for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows) {
+        what->probabilities = probabilities ? probabilities + first * O : NULL;
+        what->labels = rows->labels + first;
+        what->targets = what->sums && what->outputs ? rows->targets + first * T : NULL;
+        if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
+            status = evaluate_batch(net, &batch, what, error);
+    }
+    return status;
 }
 
 clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
                     float *probabilities, struct tally *tally, struct clm_score *score,
                     struct clm_error *error)
 {
-    const size_t N = rows->count, C = network_logits(net, 1).columns;
-    const bool is_scored = !count_unlabelled(rows->labels, N);
-    struct minibatch batch;
-    clm_status status = feed_begin(feed, rows, 0, 0, error);
-    if (status == CLM_OK)
-        status = metrics_reset(net->be, sums, error);
-    for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows)
-        if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
-            status = evaluate_batch(net, &batch, is_scored ? sums : NULL,
-                                    probabilities ? probabilities + first * C : NULL, tally,
-                                    rows->labels + first, error);
+    const bool is_scored = !rows_unlabelled(feed->data, rows), has_values = feed->data->target_count > 0;
+    struct value_tally values = {0};
+    struct evaluating what = {.sums = is_scored ? sums : NULL,
+                              .model = feed->model,
+                              .probabilities = probabilities,
+                              .tally = tally,
+                              .values = &values};
     double loss = 0;
     size_t correct = 0;
+    clm_status status = metrics_reset(net->be, sums, error);
+    if (status == CLM_OK && has_values) {
+        const struct tensor Z = network_logits(net, net->batch);
+        what.outputs = calloc(tensor_elements(&Z), sizeof *what.outputs);
+        status = what.outputs ? value_tally_create(feed->model, &values, error)
+                              : clm_fail_host_memory(error, "the outputs of a batch", tensor_elements(&Z));
+    }
+    if (status == CLM_OK)
+        status = evaluate_rows(net, feed, rows, &what, error);
     if (status == CLM_OK)
         status = metrics_read(net->be, sums, &loss, &correct, error);
     if (status == CLM_OK)
-        *score = is_scored ? (struct clm_score){N, loss / (double)N, (double)correct / (double)N}
-                           : (struct clm_score){N, NAN, NAN};
+        *score = is_scored ? score_from_sums(rows->count, loss, correct, has_values ? &values : NULL)
+                           : (struct clm_score){rows->count, NAN, NAN, NAN, NAN, NAN, NAN};
+    value_tally_free(&values);
+    free(what.outputs);
     return status;
 }
 
@@ -173,6 +257,11 @@ static clm_status explain_loss(struct evaluation *prediction, const struct clm_m
 {
     struct tally tally;
     struct clm_score score;
+    if (data->target_count)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "the loss of the %s rows is no finite number: the net's parameters, the inputs or the targets are too large for float32; correct such rows",
+            part_names[part]);
     clm_status status = tally_create(data->classes, prediction->net.batch, &tally, error);
     if (status != CLM_OK)
         return status;

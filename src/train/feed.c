@@ -1,6 +1,7 @@
 #include "train/feed.h"
 
 #include "base/size.h"
+#include "nn/targets.h"
 
 #include <stdlib.h>
 
@@ -14,10 +15,33 @@ static clm_status create_slot(struct feed *feed, size_t rows, bool is_shuffled, 
     clm_status status;
     if ((status = tensor_create(be, type, rows, feed->data->features, &slot->values, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, rows, &slot->labels, error)) ||
+        (feed->data->target_count &&
+         (status = tensor_create(be, TENSOR_REAL, rows, feed->data->target_count, &slot->targets, error))) ||
         (feed->residency.is_weighted &&
          (status = tensor_create(be, TENSOR_REAL, 1, rows, &slot->weights, error))))
         return status;
     return is_shuffled ? tensor_create(be, TENSOR_INDEX, 1, rows, &slot->order, error) : CLM_OK;
+}
+
+/* What targets need beside the slots. */
+static clm_status create_for_targets(struct feed *feed, struct clm_error *error)
+{
+    const size_t T = feed->data->target_count, block = feed->residency.block;
+    clm_status status;
+    if (!T)
+        return CLM_OK;
+    if ((status = tensor_create(feed->be, TENSOR_REAL, 1, T, &feed->zeros, error)) ||
+        (status = tensor_create(feed->be, TENSOR_REAL, 1, T, &feed->ones, error)) ||
+        feed->be->memory.is_planning)
+        return status;
+    feed->standardised = calloc(size_max(block, 2), T * sizeof *feed->standardised);
+    if (!feed->standardised)
+        return clm_fail_host_memory(error, "the targets of a block", block * T * sizeof *feed->standardised);
+    if ((status = backend_write(feed->be, &feed->zeros, HOST_FLOAT, feed->standardised, error)))
+        return status;
+    for (size_t t = 0; t < T; t++)
+        feed->standardised[t] = 1;
+    return backend_write(feed->be, &feed->ones, HOST_FLOAT, feed->standardised, error);
 }
 
 static clm_status feed_create_tensors(struct feed *feed, size_t rows, bool is_shuffled,
@@ -32,7 +56,8 @@ static clm_status feed_create_tensors(struct feed *feed, size_t rows, bool is_sh
             "a data set of %zu rows is over the %u that rows are counted in; take fewer of them", rows,
             UINT32_MAX);
     if ((status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->mean, error)) ||
-        (status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->scale, error)))
+        (status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->scale, error)) ||
+        (status = create_for_targets(feed, error)))
         return status;
     for (int s = 0; s < (feed->residency.is_streamed ? 2 : 1); s++)
         if ((status = create_slot(feed, room, is_shuffled, &feed->slots[s], error)))
@@ -72,9 +97,13 @@ void feed_free(struct feed *feed)
         tensor_free(feed->be, &feed->slots[s].labels);
         tensor_free(feed->be, &feed->slots[s].order);
         tensor_free(feed->be, &feed->slots[s].weights);
+        tensor_free(feed->be, &feed->slots[s].targets);
     }
     tensor_free(feed->be, &feed->mean);
     tensor_free(feed->be, &feed->scale);
+    tensor_free(feed->be, &feed->zeros);
+    tensor_free(feed->be, &feed->ones);
+    free(feed->standardised);
     order_free(&feed->order);
     free(feed->drawn);
     *feed = (struct feed){0};
@@ -82,15 +111,16 @@ void feed_free(struct feed *feed)
 
 size_t feed_bytes(const struct feed *feed)
 {
-    size_t bytes = feed->mean.bytes + feed->scale.bytes;
+    size_t bytes = feed->mean.bytes + feed->scale.bytes + feed->zeros.bytes + feed->ones.bytes;
     for (int s = 0; s < 2; s++)
         bytes += feed->slots[s].values.bytes + feed->slots[s].labels.bytes + feed->slots[s].order.bytes +
-                 feed->slots[s].weights.bytes;
+                 feed->slots[s].weights.bytes + feed->slots[s].targets.bytes;
     return bytes;
 }
 
 clm_status feed_normalise(struct feed *feed, const struct clm_model *model, struct clm_error *error)
 {
+    feed->model = model;
     const clm_status status = backend_write(feed->be, &feed->mean, HOST_FLOAT, model->mean, error);
     return status ? status : backend_write(feed->be, &feed->scale, HOST_FLOAT, model->scale, error);
 }
@@ -130,7 +160,26 @@ static bool has_weights(const struct feed *feed)
     return feed->residency.is_weighted && feed->rows->weights;
 }
 
-/* Uploads a block's values, labels and weights. A mapped block is read from the disk, then released. */
+/* Whether this pass has targets to upload; rows to predict may have none. */
+static bool has_targets(const struct feed *feed)
+{
+    return feed->data->target_count && feed->rows->targets;
+}
+
+/* Standardises and uploads the targets of `rows` rows of the set, from row `from` on, to row `first` of the
+ * slot. */
+static clm_status upload_targets(struct feed *feed, struct feed_slot *slot, size_t first, size_t from,
+                                 size_t rows, struct clm_error *error)
+{
+    const size_t T = feed->data->target_count;
+    const double *const targets = feed->rows->targets + from * T;
+    for (size_t i = 0; i < rows * T; i++)
+        feed->standardised[i] = target_of_net(feed->model, i % T, targets[i]);
+    return backend_write_part(feed->be, &slot->targets, first * T, rows * T, HOST_FLOAT, feed->standardised,
+                              error);
+}
+
+/* Uploads a block's values, labels or targets, and weights. A mapped block is read from the disk, then released. */
 static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot *slot, size_t first,
                                struct clm_error *error)
 {
@@ -146,6 +195,8 @@ static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot
     if (status == CLM_OK && has_weights(feed))
         status = backend_write_part(feed->be, &slot->weights, first, rows, HOST_FLOAT,
                                     feed->rows->weights + from, error);
+    if (status == CLM_OK && has_targets(feed))
+        status = upload_targets(feed, slot, first, from, rows, error);
     return status;
 }
 
@@ -196,6 +247,10 @@ static clm_status feed_load(struct feed *feed, size_t shard, struct clm_error *e
                                    .scale = feed->scale};
     if (has_weights(feed))
         slot->view.weights = tensor_first_columns(&slot->weights, rows);
+    slot->target_view = (struct resident){.values = tensor_first_rows(&slot->targets, rows),
+                                          .labels = slot->view.labels,
+                                          .mean = feed->zeros,
+                                          .scale = feed->ones};
     slot->order_view = tensor_first_columns(&slot->order, rows);
     const clm_status status = upload_rows(feed, shard, slot, error);
     return status ? status : upload_order(feed, shard, slot, error);
@@ -278,6 +333,7 @@ clm_status feed_batch(struct feed *feed, size_t first, size_t batch, struct mini
     const struct feed_slot *const slot = &feed->slots[feed->shard % 2];
     const size_t place = first - feed->shard * feed->order.shard;
     *out = (struct minibatch){.data = &slot->view,
+                              .targets = has_targets(feed) ? &slot->target_view : NULL,
                               .order = feed->order.is_shuffled ? &slot->order_view : NULL,
                               .first = place,
                               .rows = size_min(batch, rows_at_once(feed, feed->shard) - place)};

@@ -13,7 +13,9 @@
 struct feed_slot {
     struct tensor values, labels, order; /* (shard, I), (1, shard), (1, shard) */
     struct tensor weights;               /* (1, shard), if the residency is weighted; else empty */
+    struct tensor targets;               /* (shard, targets), as the net sees them; or empty */
     struct resident view;                /* the rows that are in the slot */
+    struct resident target_view;         /* their targets, as values; empty if the pass has none */
     struct tensor order_view;            /* their order */
     const struct rows *rows;             /* the set, if the slot holds all of it, or NULL */
 };
@@ -22,7 +24,10 @@ struct feed {
     struct clm_backend *be;
     const struct clm_data *data;
     struct residency residency;
-    struct tensor mean, scale; /* (1,I) */
+    struct tensor mean, scale;     /* (1,I) */
+    struct tensor zeros, ones;     /* (1,targets): targets are gathered as they are */
+    const struct clm_model *model; /* of feed_normalise */
+    float *standardised;           /* (block, targets) on the host; NULL without targets */
     struct feed_slot slots[2];
     uint32_t *drawn; /* (shard) on the host; NULL if nothing is ever shuffled */
 
@@ -46,7 +51,8 @@ void feed_free(struct feed *feed);
 /* Bytes used in the backend's memory. */
 size_t feed_bytes(const struct feed *feed);
 
-/* Uploads the model's normalisation, and waits. */
+/* Uploads the model's normalisation, and waits. The model, which must outlive the feed, also says how targets
+ * are standardised. */
 CLM_MUST_CHECK clm_status feed_normalise(struct feed *feed, const struct clm_model *model,
                                          struct clm_error *error);
 

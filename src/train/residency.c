@@ -5,17 +5,18 @@
 
 #define SHARDS_LEAST 8 /* of a streamed set: nothing is computed while the first one is loaded */
 
-/* Bytes of a row's values in the backend's memory; `other_bytes` are its label, its place in the order, and
- * its weight. */
+/* Bytes of a row's values in the backend's memory; `other_bytes` are its label or targets, its place in the
+ * order, and its weight. */
 static size_t value_bytes(const struct clm_backend *be, const struct clm_data *data)
 {
     const enum tensor_type type = data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
     return data->features * be->operations->element_sizes[type];
 }
 
-static size_t other_bytes(const struct clm_backend *be, bool is_weighted)
+static size_t other_bytes(const struct clm_backend *be, const struct clm_data *data, bool is_weighted)
 {
-    return 2 * sizeof(uint32_t) + (is_weighted ? be->operations->element_sizes[TENSOR_REAL] : 0);
+    return 2 * sizeof(uint32_t) +
+           (data->target_count + is_weighted) * be->operations->element_sizes[TENSOR_REAL];
 }
 
 /* Rows that fit into so many bytes; the values have a buffer of their own. */
@@ -23,7 +24,7 @@ static size_t rows_in(const struct clm_backend *be, const struct clm_data *data,
                       size_t bytes)
 {
     const size_t row = value_bytes(be, data);
-    return size_min(bytes / (row + other_bytes(be, is_weighted)), be->allocation_limit / row);
+    return size_min(bytes / (row + other_bytes(be, data, is_weighted)), be->allocation_limit / row);
 }
 
 /* Whole minibatches and whole blocks: at most `rows` rows, but at least one minibatch. The blocks are those
@@ -39,7 +40,7 @@ static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, b
 static clm_status fail_small(const struct clm_backend *be, const struct clm_data *data, size_t batch,
                              bool is_weighted, size_t room, struct clm_error *error)
 {
-    const size_t row = value_bytes(be, data) + other_bytes(be, is_weighted);
+    const size_t row = value_bytes(be, data) + other_bytes(be, data, is_weighted);
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "batch device-memory",
         "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; take smaller batches, or raise the limit",
@@ -51,7 +52,8 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
                             struct clm_error *error)
 {
     const size_t all = wish->rows_most, row_bytes = data_row_bytes(data), batch = wish->batch;
-    const size_t fixed = 2 * data->features * be->operations->element_sizes[TENSOR_REAL];
+    const size_t fixed =
+        2 * (data->features + data->target_count) * be->operations->element_sizes[TENSOR_REAL];
     const size_t left = room > 2 * fixed ? room - 2 * fixed : 0; /* mean and scale of two sets */
     const bool fits = wish->rows_together <= rows_in(be, data, wish->is_weighted, left);
     const bool is_streamed =
@@ -63,7 +65,8 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
         return clm_fail_setting(
             error, CLM_ERROR_MEMORY, "shard",
             "two shards of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; up to %zu rows do",
-            wish->shard, mebibytes(2 * shard * (value_bytes(be, data) + other_bytes(be, wish->is_weighted))),
+            wish->shard,
+            mebibytes(2 * shard * (value_bytes(be, data) + other_bytes(be, data, wish->is_weighted))),
             mebibytes(room), be->device, shards_of(most, batch, row_bytes, true, wish->is_weighted).shard);
     if (is_streamed)
         shard = size_min(shard, most);

@@ -74,12 +74,23 @@ static json_t *device_of(const struct clm_backend *backend)
                      text(clm_backend_device(backend)), "provider", clm_backend_provider(backend));
 }
 
+static json_t *target_name_at(const void *data, size_t index)
+{
+    return text(clm_data_target_name(data, index));
+}
+
 static json_t *data_of(const struct clm_data *data)
 {
-    return json_pack("{so ss sI sI sI sI sI}", "source", text(data->source), "format", data->format,
-                     "features", (json_int_t)data->features, "classes", (json_int_t)data->classes,
-                     "train_rows", (json_int_t)data->train.count, "val_rows",
-                     (json_int_t)data->validation.count, "test_rows", (json_int_t)data->test.count);
+    json_t *const object =
+        json_pack("{so ss sI sI sI sI sI}", "source", text(data->source), "format", data->format, "features",
+                  (json_int_t)data->features, "classes", (json_int_t)data->classes, "train_rows",
+                  (json_int_t)data->train.count, "val_rows", (json_int_t)data->validation.count, "test_rows",
+                  (json_int_t)data->test.count);
+    if (!object || !data->target_count ||
+        json_object_set_new(object, "targets", list_of(data->target_count, target_name_at, data)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 /* Puts a value into an object; false if memory runs out. */
@@ -88,23 +99,83 @@ static bool put(json_t *object, const char *name, json_t *value)
     return json_object_set_new(object, name, value) == 0;
 }
 
-static json_t *epoch_at(const void *epochs, size_t index)
+/* The figures of an epoch, in the order of history.csv's columns; those of regression come instead of the
+ * accuracies. */
+struct named_figure {
+    const char *name;
+    double value;
+    bool is_there; /* else null, or an empty field */
+};
+
+enum { FIGURES_MOST = 16 };
+
+static bool is_regression(const struct run_record *record)
 {
-    const struct clm_epoch *const epoch = (const struct clm_epoch *)epochs + index;
-    const bool has = epoch->has_validation;
-    json_t *const object = json_pack(
-        "{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
-        number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
-        number(epoch->train_accuracy), "val_loss", has ? number(epoch->validation_loss) : json_null(),
-        "val_accuracy", has ? number(epoch->validation_accuracy) : json_null(), "seconds",
-        number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
-    if (!object || !epoch->has_train_score)
-        return object;
-    if (put(object, "train_score_loss", number(epoch->train_score_loss)) &&
-        put(object, "train_score_accuracy", number(epoch->train_score_accuracy)))
+    return loss_table[record->model->architecture.loss.kind].is_regression;
+}
+
+static size_t add_figure(struct named_figure *figures, size_t count, const char *name, double value,
+                         bool is_there)
+{
+    figures[count] = (struct named_figure){name, value, is_there};
+    return count + 1;
+}
+
+static size_t list_figures(const struct run_record *record, const struct clm_epoch *epoch,
+                           struct named_figure figures[FIGURES_MOST])
+{
+    const bool has = epoch->has_validation, is_of_numbers = is_regression(record),
+               has_accuracy = !record->data->target_count;
+    size_t n = add_figure(figures, 0, "learning_rate", epoch->learning_rate, true);
+    n = add_figure(figures, n, "train_loss", epoch->train_loss, true);
+    if (has_accuracy)
+        n = add_figure(figures, n, "train_accuracy", epoch->train_accuracy, true);
+    n = add_figure(figures, n, "val_loss", epoch->validation_loss, has);
+    if (is_of_numbers) {
+        n = add_figure(figures, n, "val_rmse", epoch->validation_rmse, has);
+        n = add_figure(figures, n, "val_mae", epoch->validation_mae, has);
+        n = add_figure(figures, n, "val_r2", epoch->validation_r2, has);
+    } else
+        n = add_figure(figures, n, "val_accuracy", epoch->validation_accuracy, has);
+    n = add_figure(figures, n, "seconds", epoch->seconds, true);
+    n = add_figure(figures, n, "samples_per_s", epoch->samples_per_s, true);
+    if (!epoch->has_train_score)
+        return n;
+    n = add_figure(figures, n, "train_score_loss", epoch->train_score_loss, true);
+    if (!is_of_numbers)
+        return add_figure(figures, n, "train_score_accuracy", epoch->train_score_accuracy, true);
+    n = add_figure(figures, n, "train_score_rmse", epoch->train_score_rmse, true);
+    n = add_figure(figures, n, "train_score_mae", epoch->train_score_mae, true);
+    return add_figure(figures, n, "train_score_r2", epoch->train_score_r2, true);
+}
+
+static json_t *epoch_at(const void *record_, size_t index)
+{
+    const struct run_record *const record = record_;
+    const struct clm_epoch *const epoch = record->epochs + index;
+    struct named_figure figures[FIGURES_MOST];
+    const size_t count = list_figures(record, epoch, figures);
+    json_t *const object = json_pack("{sI}", "epoch", (json_int_t)epoch->epoch);
+    bool is_whole = object != NULL;
+    for (size_t i = 0; is_whole && i < count; i++)
+        is_whole = put(object, figures[i].name, figures[i].is_there ? number(figures[i].value) : json_null());
+    if (is_whole)
         return object;
     json_decref(object);
     return NULL;
+}
+
+/* The test score: loss and accuracy, or of regression RMSE, MAE and R2 beside the loss. */
+static json_t *test_of(const struct run_record *record)
+{
+    const struct clm_score *const test = &record->result->test;
+    if (is_regression(record))
+        return json_pack("{so so so so}", "loss", number(test->loss), "rmse", number(test->rmse), "mae",
+                         number(test->mae), "r2", number(test->r2));
+    if (record->data->target_count)
+        return json_pack("{so so so}", "loss", number(test->loss), "accuracy", number(test->accuracy),
+                         "exact_match", number(test->exact));
+    return json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy));
 }
 
 static json_t *class_weight_at(const void *weights, size_t index)
@@ -192,19 +263,15 @@ static json_t *calibration_of(const struct clm_calibration *calibration)
 
 static json_t *report_of(const struct run_record *record)
 {
-    const struct clm_score *const test = &record->result->test;
     const struct clm_train_hooks *const hooks = record->hooks;
-    json_t *const report =
-        json_pack("{ss ss so so so so so so sI so}", "program", "clmlp", "version", clm_version(),
-                  "arguments", list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
-                  device_of(record->backend), "data", data_of(record->data), "layers",
-                  list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
-                  settings_of(record->settings), "weights", weights_of(record), "kept_epoch",
-                  (json_int_t)record->result->kept.epoch, "epochs",
-                  list_of(record->epoch_count, epoch_at, record->epochs));
-    if (report && record->result->has_test &&
-        !put(report, "test",
-             json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
+    json_t *const report = json_pack(
+        "{ss ss so so so so so so sI so}", "program", "clmlp", "version", clm_version(), "arguments",
+        list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
+        device_of(record->backend), "data", data_of(record->data), "layers",
+        list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
+        settings_of(record->settings), "weights", weights_of(record), "kept_epoch",
+        (json_int_t)record->result->kept.epoch, "epochs", list_of(record->epoch_count, epoch_at, record));
+    if (report && record->result->has_test && !put(report, "test", test_of(record))) {
         json_decref(report);
         return NULL;
     }
@@ -230,17 +297,30 @@ static clm_status run_directory_write_report(const char *path, const struct run_
 
 /* ---- history.csv ---- */
 
-static void run_directory_print_epoch(FILE *stream, const struct clm_epoch *epoch)
+static void run_directory_print_epoch(FILE *stream, const struct run_record *record,
+                                      const struct clm_epoch *epoch)
 {
-    fprintf(stream, "%zu,%.9g,%.9g,%.9g,", epoch->epoch, epoch->learning_rate, epoch->train_loss,
-            epoch->train_accuracy);
-    if (epoch->has_validation)
-        fprintf(stream, "%.9g,%.9g,", epoch->validation_loss, epoch->validation_accuracy);
-    else
-        fprintf(stream, ",,");
-    fprintf(stream, "%.6g,%.6g", epoch->seconds, epoch->samples_per_s);
-    if (epoch->has_train_score)
-        fprintf(stream, ",%.9g,%.9g", epoch->train_score_loss, epoch->train_score_accuracy);
+    struct named_figure figures[FIGURES_MOST];
+    const size_t count = list_figures(record, epoch, figures);
+    fprintf(stream, "%zu", epoch->epoch);
+    for (size_t i = 0; i < count; i++) {
+        const bool is_of_time =
+            !strcmp(figures[i].name, "seconds") || !strcmp(figures[i].name, "samples_per_s");
+        fputc(',', stream);
+        if (figures[i].is_there)
+            fprintf(stream, is_of_time ? "%.6g" : "%.9g", figures[i].value);
+    }
+    fputc('\n', stream);
+}
+
+static void print_history_heading(FILE *stream, const struct run_record *record)
+{
+    struct named_figure figures[FIGURES_MOST];
+    const struct clm_epoch none = {0};
+    const size_t count = list_figures(record, record->epoch_count ? record->epochs : &none, figures);
+    fprintf(stream, "epoch");
+    for (size_t i = 0; i < count; i++)
+        fprintf(stream, ",%s", figures[i].name);
     fputc('\n', stream);
 }
 
@@ -251,12 +331,9 @@ static clm_status write_history(const char *path, const struct run_record *recor
     FILE *const stream = open_memstream(&bytes, &size);
     if (!stream)
         return clm_fail_host_memory(error, path, 0);
-    fprintf(stream,
-            "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds,samples_per_s%s\n",
-            record->epoch_count && record->epochs->has_train_score ? ",train_score_loss,train_score_accuracy"
-                                                                   : "");
+    print_history_heading(stream, record);
     for (size_t i = 0; i < record->epoch_count; i++)
-        run_directory_print_epoch(stream, &record->epochs[i]);
+        run_directory_print_epoch(stream, record, &record->epochs[i]);
     const clm_status status = fclose(stream) == 0 ? clm_write_file(path, bytes, size, error)
                                                   : clm_fail_host_memory(error, path, size);
     free(bytes);
@@ -286,9 +363,9 @@ static clm_status write_curves(const char *path, const struct run_record *record
     char *const title = make_title(record);
     if (!title)
         return clm_fail_host_memory(error, path, strlen(record->data->source));
-    const clm_status status =
-        curves_draw(record->epochs, record->epoch_count,
-                    record->result->has_test ? &record->result->test : NULL, title, path, error);
+    const clm_status status = curves_draw(record->epochs, record->epoch_count,
+                                          record->result->has_test ? &record->result->test : NULL,
+                                          is_regression(record), title, path, error);
     free(title);
     return status;
 }

@@ -460,6 +460,9 @@ static clm_status score_epoch(struct training *t, struct clm_epoch *epoch, struc
         epoch->has_train_score = true;
         epoch->train_score_loss = score.loss;
         epoch->train_score_accuracy = score.accuracy;
+        epoch->train_score_rmse = score.rmse;
+        epoch->train_score_mae = score.mae;
+        epoch->train_score_r2 = score.r2;
     }
     if (t->data->validation.count) {
         if ((status = score_part(t, CLM_VALIDATION, NULL, &score, error)))
@@ -467,6 +470,9 @@ static clm_status score_epoch(struct training *t, struct clm_epoch *epoch, struc
         epoch->has_validation = true;
         epoch->validation_loss = score.loss;
         epoch->validation_accuracy = score.accuracy;
+        epoch->validation_rmse = score.rmse;
+        epoch->validation_mae = score.mae;
+        epoch->validation_r2 = score.r2;
     }
     return CLM_OK;
 }
@@ -487,7 +493,7 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
         (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
         return status;
     epoch->train_loss = loss / (double)N;
-    epoch->train_accuracy = (double)correct / (double)N;
+    epoch->train_accuracy = t->data->target_count ? NAN : (double)correct / (double)N;
     epoch->seconds = clock_seconds() - started;
     epoch->samples_per_s = per_second((double)N, epoch->seconds);
     if ((status = check_loss(t, model, epoch, error)))
@@ -536,6 +542,10 @@ static clm_status train_check_options(const struct train_options *options, const
             error, CLM_ERROR_ARGUMENT, "batch",
             "a minibatch of %zu rows is larger than the training set of %zu; take smaller ones",
             options->batch, data->train.count);
+    if (options->calibrate && data->target_count)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "calibrate",
+            "a temperature is of the probabilities of classes, but rows have targets; leave it out");
     if (options->calibrate && !data->validation.count)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val calibrate",
@@ -628,6 +638,25 @@ static clm_status judge_part(struct training *t, const struct guess *guess, cons
     return status || !is_needed ? status : judge_closely(t, guess, model, part, error);
 }
 
+/* Says that predictions of targets are no better than the mean of the rows, if that is so. */
+static void judge_targets(struct training *t, enum clm_part part, double loss, double r2)
+{
+    char sentence[256];
+    if (!isfinite(loss))
+        t->unsound = clm_fail(
+            &t->why_unsound, CLM_ERROR_FORMAT,
+            "the loss of the %s rows is no finite number: the net's parameters, the inputs or the targets are too large for float32",
+            part_names[part]);
+    if (!(r2 <= 0))
+        return;
+    snprintf(
+        sentence, sizeof sentence,
+        "R2 of the %s rows is %.3g: the predictions are no better than the mean of these rows; train for longer, or with another learning rate (now %g)",
+        part_names[part], r2, t->options->step.learning_rate);
+    const struct clm_warning warning = {sentence, "epochs hidden lr"};
+    tell_warning(t, &warning);
+}
+
 /* The epoch whose parameters are kept. */
 static const struct clm_epoch *kept_epoch(const struct training *t)
 {
@@ -641,9 +670,12 @@ static struct clm_score training_score(const struct training *t, const struct gu
     const struct clm_epoch *const last = kept_epoch(t);
     const size_t rows = t->rows.count;
     if (last->has_train_score)
-        return (struct clm_score){rows, last->train_score_loss, last->train_score_accuracy};
-    return (struct clm_score){rows, last->train_loss,
-                              last->train_accuracy <= guess->share ? guess->share : last->train_accuracy};
+        return (struct clm_score){
+            .rows = rows, .loss = last->train_score_loss, .accuracy = last->train_score_accuracy};
+    return (struct clm_score){.rows = rows,
+                              .loss = last->train_loss,
+                              .accuracy =
+                                  last->train_accuracy <= guess->share ? guess->share : last->train_accuracy};
 }
 
 /* Judges the validation part by its last score; if neither it nor a test part is there, the training part. */
@@ -652,8 +684,9 @@ static clm_status judge_last_epoch(struct training *t, const struct guess *guess
 {
     const struct clm_epoch *const last = kept_epoch(t);
     const struct clm_score training = training_score(t, guess),
-                           validation = {t->data->validation.count, last->validation_loss,
-                                         last->validation_accuracy};
+                           validation = {.rows = t->data->validation.count,
+                                         .loss = last->validation_loss,
+                                         .accuracy = last->validation_accuracy};
     if (last->has_validation)
         return judge_part(t, guess, model, CLM_VALIDATION, &validation, error);
     return t->data->test.count ? CLM_OK : judge_part(t, guess, model, CLM_TRAIN, &training, error);
@@ -701,11 +734,14 @@ static clm_status load_test_data(struct training *t, const struct clm_model *mod
 static clm_status judge_and_test(struct training *t, struct clm_model *model, struct clm_train_result *result,
                                  struct clm_error *error)
 {
-    struct guess guess;
+    struct guess guess = {0};
     clm_status status;
-    if ((status =
-             guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL, &guess, error)) ||
-        (status = judge_last_epoch(t, &guess, model, error)))
+    const bool has_targets = t->data->target_count > 0;
+    if (has_targets && kept_epoch(t)->has_validation)
+        judge_targets(t, CLM_VALIDATION, kept_epoch(t)->validation_loss, kept_epoch(t)->validation_r2);
+    if (!has_targets && ((status = guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL,
+                                              &guess, error)) ||
+                         (status = judge_last_epoch(t, &guess, model, error))))
         return status;
     if (t->options->calibrate && (status = calibrate(t, model, &result->calibration, error)))
         return status;
@@ -715,6 +751,10 @@ static clm_status judge_and_test(struct training *t, struct clm_model *model, st
     if ((status = load_test_data(t, model, error)) ||
         (status = score_part(t, CLM_TEST, NULL, &result->test, error)))
         return status;
+    if (has_targets) {
+        judge_targets(t, CLM_TEST, result->test.loss, result->test.r2);
+        return CLM_OK;
+    }
     return judge_part(t, &guess, model, CLM_TEST, &result->test, error);
 }
 
@@ -786,8 +826,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         (status =
              course_begin(settings, options->step.learning_rate, divide_up(data->train.count, options->batch),
                           data->validation.count > 0, &t.course, error)) ||
-        (status = check_labelled(data, error)) || (status = model_describe(model, data, error)) ||
-        (status = weigh_rows(&t, error)) ||
+        (status = course_check_score(&t.course, model, error)) || (status = check_labelled(data, error)) ||
+        (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||

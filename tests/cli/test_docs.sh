@@ -203,6 +203,7 @@ for name in README.md doc/commands.md doc/data.md; do
     awk 'BEGIN { print "name,zip,age,job"; for (i = 0; i < 40; i++) print "n" i "," 1000 + i % 3 "," 20 + i "," (i % 2 ? "baker" : "cook") }' >"here/$name/people.csv"
     awk 'BEGIN { print "petal,colour,species"; for (i = 0; i < 40; i++) print i % 2 + i / 40 "," (i % 3 ? "red" : "blue") "," (i % 2 ? "rose" : "lily") }' >"here/$name/flowers.csv"
     cp "here/$name/flowers.csv" "here/$name/more-flowers.csv"
+    awk 'BEGIN { print "size,rooms,garden,garage,price"; for (i = 0; i < 60; i++) print 40 + i * 7 % 61 "," 1 + i % 5 "," i % 2 "," (i % 3 == 0) "," 1000 * (40 + i * 7 % 61) + 500 * (i % 5) }' >"here/$name/houses.csv"
     cut -d, -f1,2 "here/$name/flowers.csv" >"here/$name/new-flowers.csv"
     cd "here/$name"
     # writes the file that doc/commands.md shows

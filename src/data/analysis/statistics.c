@@ -128,8 +128,8 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
         return;
     if (present > MANY_CLASSES && 2 * present > part->rows)
         warn(
-            to, "label",
-            "There are %zu classes for %zu training rows, which is hardly one row for each; a net learns to tell classes apart, and not to predict numbers: do these labels stand for classes?",
+            to, "loss",
+            "There are %zu classes for %zu training rows, which is hardly one row for each: do these labels stand for classes? To predict numbers, train with the loss squared.",
             present, part->rows);
     const double ratio = (double)part->class_rows[most] / (double)part->class_rows[least];
     const double share = 100 * (double)part->class_rows[most] / (double)part->rows;

@@ -192,6 +192,31 @@ static clm_status add_input(struct table *table, size_t index, struct clm_inputs
     return CLM_OK;
 }
 
+/* Names the targets, and says where they are. */
+static clm_status name_targets(const struct table *table, struct clm_inputs *inputs, struct clm_error *error)
+{
+    const struct table_layout *const layout = &table->layout;
+    const size_t count = table->target_count;
+    char **const names = target_names_make(count);
+    inputs->target_names = names;
+    inputs->target_count = names ? count : 0;
+    inputs->target_places = calloc(count, sizeof *inputs->target_places);
+    bool is_whole = names && inputs->target_places;
+    for (size_t i = 0; is_whole && i < layout->columns; i++) {
+        const size_t t = table->columns[i].target;
+        if (table->columns[i].role != ROLE_TARGET)
+            continue;
+        inputs->target_places[t] = i;
+        if (count == 1)
+            inputs->label_place = i; /* a file without names may leave it out */
+        if (!layout->names || !*layout->names[i])
+            continue;
+        free(names[t]);
+        is_whole = (names[t] = strdup(layout->names[i])) != NULL;
+    }
+    return is_whole ? CLM_OK : clm_fail_host_memory(error, table->path, count * sizeof *names);
+}
+
 /* Decides the inputs; ranks[column of the file] order the words of categories. */
 static clm_status decide_inputs(struct table *table, struct clm_inputs *inputs, uint32_t **ranks,
                                 struct clm_error *error)
@@ -208,6 +233,8 @@ static clm_status decide_inputs(struct table *table, struct clm_inputs *inputs, 
     if (table->label < layout->columns && layout->names && *layout->names[table->label] &&
         !(inputs->label_name = strdup(layout->names[table->label])))
         return clm_fail_host_memory(error, table->path, strlen(layout->names[table->label]));
+    if (table->target_count && (status = name_targets(table, inputs, error)))
+        return status;
     const char *const words = table->request->options->missing_words;
     if (words && !(inputs->missing_words = strdup(words)))
         return clm_fail_host_memory(error, table->path, strlen(words));
@@ -350,6 +377,23 @@ static clm_status tell_label(const struct table *table, struct contents *out, st
     return clm_fail_host_memory(error, table->path, sizeof text);
 }
 
+/* Says which columns hold the targets, and why: "price, size, as asked". */
+static clm_status tell_targets(const struct table *table, struct contents *out, struct clm_error *error)
+{
+    const struct clm_data_options *const options = table->request->options;
+    const char *const why = options->target || options->label ? "as asked"
+                            : table->request->inputs          ? "as in training"
+                            : table->is_guess                 ? "the last"
+                                                              : "for its name";
+    size_t size = 0;
+    FILE *const stream = open_memstream(&out->label_text, &size);
+    for (size_t t = 0; stream && t < table->target_count; t++)
+        fprintf(stream, "%s, ", out->inputs->target_names[t]);
+    if (stream)
+        fputs(why, stream);
+    return stream && fclose(stream) == 0 ? CLM_OK : clm_fail_host_memory(error, table->path, size);
+}
+
 static clm_status finish_labels(struct table *table, struct contents *out, struct clm_error *error)
 {
     if (table->label < table->layout.columns) {
@@ -358,6 +402,8 @@ static clm_status finish_labels(struct table *table, struct contents *out, struc
                                                      table->set->rows, out, error)
                                 : status;
     }
+    if (table->target_count)
+        return tell_targets(table, out, error);
     out->classes = table->request->classes;
     if (table->request->class_names &&
         !(out->class_names = class_names_copy(table->request->class_names, out->classes)))

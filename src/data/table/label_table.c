@@ -78,8 +78,8 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
             LABEL_LENGTH_MAX);
     if (count == LABEL_CLASSES_MAX)
         return clm_fail_setting(
-            error, CLM_ERROR_FORMAT, "label",
-            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels",
+            error, CLM_ERROR_FORMAT, "label loss",
+            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels, or, if they are numbers to predict, train with the loss squared",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
     if ((count == table->capacity &&
@@ -130,14 +130,14 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
         const struct label *label = table->labels + i;
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
             return clm_fail_setting(
-                error, CLM_ERROR_FORMAT, "label",
-                "%s: %s %zu: %s, the last, holds %.60s, but labels that are not named are text or integers of at most three digits; name the column of the labels",
+                error, CLM_ERROR_FORMAT, "label loss",
+                "%s: %s %zu: %s, the last, holds %.60s, but labels that are not named are text or integers of at most three digits; name the column of the labels, or, if they are numbers to predict, train with the loss squared",
                 table->path, table->unit, label->place, column, label_text(table, label));
     }
     if (count > GUESSED_CLASSES && 2 * count > rows)
         return clm_fail_setting(
-            error, CLM_ERROR_FORMAT, "label",
-            "%s: %s, the last, holds %zu different values in %zu rows, which are too many to be labels; name the column of the labels",
+            error, CLM_ERROR_FORMAT, "label loss",
+            "%s: %s, the last, holds %zu different values in %zu rows, which are too many to be labels; name the column of the labels, or, if they are numbers to predict, train with the loss squared",
             table->path, column, count, rows);
     return CLM_OK;
 }
@@ -309,8 +309,8 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
     while (label->kind != KIND_NUMBER)
         label++;
     return clm_fail_setting(
-        error, CLM_ERROR_FORMAT, "label",
-        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class: a net learns to tell classes apart, and not to predict numbers; name what holds the labels",
+        error, CLM_ERROR_FORMAT, "label loss",
+        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels, or, if they are numbers to predict, train with the loss squared",
         table->path, table->unit, label->place, label_text(table, label));
 }
 

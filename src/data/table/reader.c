@@ -245,6 +245,32 @@ static clm_status read_label(struct table *table, const struct text_field *field
     return status;
 }
 
+/* Reads a target, which may be missing if labels may. */
+static clm_status read_target(struct table *table, size_t index, const struct text_field *field,
+                              struct clm_error *error)
+{
+    const struct table_layout *const layout = &table->layout;
+    double *const target =
+        &table->set->targets[table->set->rows * table->target_count + table->columns[index].target];
+    double number;
+    if (value_is_missing(field, &layout->missing))
+        return table->request->options->labels_optional
+                   ? CLM_OK
+                   : fail_at(table, index,
+                             "the target is missing; remove the row, or name other columns of targets",
+                             "target", error);
+    if (value_is_infinite(field))
+        return fail_value(table, index, field, "is infinite; replace or remove such rows", "", error);
+    const enum field_kind kind = value_kind_of(field, layout->dialect.decimal, &layout->missing, &number);
+    if (kind != VALUE_NUMBER && kind != VALUE_BOOLEAN)
+        return fail_value(
+            table, index, field,
+            "is no number, and the column holds targets; correct it, name other columns of targets, or, if the column holds classes, take a loss of classes",
+            "target loss", error);
+    *target = number;
+    return CLM_OK;
+}
+
 static clm_status read_row_weight(struct table *table, size_t index, const struct text_field *field,
                                   struct clm_error *error)
 {
@@ -352,6 +378,8 @@ static clm_status read_field(struct table *table, size_t index, const struct tex
     switch (column->role) {
     case ROLE_LABEL:
         return read_label(table, field, &table->set->labels[table->set->rows], error);
+    case ROLE_TARGET:
+        return read_target(table, index, field, error);
     case ROLE_ID:
         return read_id(table, field, error);
     case ROLE_WEIGHT:
@@ -449,6 +477,8 @@ static clm_status read_row(struct table *table, const char **at, size_t *line_en
     const size_t fields = layout->columns + layout->has_trailing;
     bool ends_row = false;
     table->set->labels[table->set->rows] = CLM_NO_LABEL;
+    for (size_t t = 0; t < table->target_count; t++)
+        table->set->targets[table->set->rows * table->target_count + t] = NAN;
     table->counted_count = 0;
     if (layout->is_arff && *begin == '{') {
         ++*at;
@@ -548,10 +578,12 @@ static void forget_rows(struct table *table)
         free(set->row_names[i]);
     free(set->row_names);
     free(set->weights);
+    free(set->targets);
     free(set->values);
     free(set->labels);
     set->row_names = NULL;
     set->weights = NULL;
+    set->targets = NULL;
     set->values = NULL;
     set->labels = NULL;
     set->rows = set->missing = table->capacity = 0;
@@ -623,6 +655,7 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
     table->is_wrong = false;
     forget_rows(table);
     table->set->features = table->cells;
+    table->set->target_count = table->target_count;
     for (size_t i = 0; i < table->layout.columns; i++) {
         struct table_column *const column = &table->columns[i];
         memset(column->counts, 0, sizeof column->counts);
@@ -635,7 +668,9 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
             return clm_fail_host_memory(error, table->path, 1);
     }
     if ((has_id && !(table->set->row_names = malloc(sizeof *table->set->row_names))) ||
-        (has_weight && !(table->set->weights = malloc(sizeof *table->set->weights))))
+        (has_weight && !(table->set->weights = malloc(sizeof *table->set->weights))) ||
+        (table->target_count &&
+         !(table->set->targets = calloc(table->target_count, sizeof *table->set->targets))))
         return clm_fail_host_memory(error, table->path, 1);
     const clm_status status = read_rows(table, error);
     for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {

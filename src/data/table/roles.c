@@ -97,7 +97,8 @@ static clm_status find_one(const struct table *table, const char *name, const ch
 /* Calls `mark` for each column that the list "a,b,c" names. Names with commas are quoted as in a CSV. A name
  * stands for all columns that have it. */
 static clm_status for_listed(struct table *table, const char *list, const char *setting,
-                             void (*mark)(struct table_column *column), struct clm_error *error)
+                             void (*mark)(struct table *table, struct table_column *column),
+                             struct clm_error *error)
 {
     const struct dialect dialect = {.delimiter = ',', .decimal = '.'};
     struct field_scanner scanner = {.dialect = &dialect};
@@ -119,26 +120,38 @@ static clm_status for_listed(struct table *table, const char *list, const char *
         status = find_column(table, name, setting, &column, &count, error);
         for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++)
             if (i == column || (count > 1 && !strcmp(column_name(table, i), name)))
-                mark(&table->columns[i]);
+                mark(table, &table->columns[i]);
         free(name);
     }
     field_scanner_free(&scanner);
     return status;
 }
 
-static void mark_input(struct table_column *column)
+static void mark_input(struct table *table, struct table_column *column)
 {
+    (void)table;
     column->role = ROLE_INPUT;
 }
 
-static void mark_none(struct table_column *column)
+static void mark_none(struct table *table, struct table_column *column)
 {
+    (void)table;
     column->role = ROLE_NONE;
 }
 
-static void mark_category(struct table_column *column)
+static void mark_category(struct table *table, struct table_column *column)
 {
+    (void)table;
     column->is_asked_category = true;
+}
+
+/* Targets have the order of the list that names them. */
+static void mark_target(struct table *table, struct table_column *column)
+{
+    if (column->role == ROLE_TARGET)
+        return;
+    column->role = ROLE_TARGET;
+    column->target = table->target_count++;
 }
 
 /* ---- decided by the file ---- */
@@ -184,10 +197,11 @@ static clm_status take_one(struct table *table, const char *name, const char *se
     if (status != CLM_OK)
         return status;
     struct table_column *const column = &table->columns[index];
-    if (column->known || column->role == ROLE_LABEL || column->role == ROLE_ID)
-        return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
-                                "%s: column %.60s is an input, the labels or the id, and cannot %s too",
-                                table->path, name, use);
+    if (column->known || column->role == ROLE_LABEL || column->role == ROLE_TARGET || column->role == ROLE_ID)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, setting,
+            "%s: column %.60s is an input, the labels, a target or the id, and cannot %s too", table->path,
+            name, use);
     column->role = role;
     return CLM_OK;
 }
@@ -204,8 +218,20 @@ static clm_status take_id_and_weight(struct table *table, struct clm_error *erro
     return status;
 }
 
+/* The targets are the columns that the options name, or else the one that would hold the labels. */
+static clm_status decide_targets(struct table *table, struct clm_error *error)
+{
+    const char *const list = table->request->options->target;
+    if (list)
+        return for_listed(table, list, "target", mark_target, error);
+    if (table->label < table->layout.columns)
+        mark_target(table, &table->columns[table->label]);
+    return CLM_OK;
+}
+
 static clm_status decide_roles(struct table *table, struct clm_error *error)
 {
+    const bool has_targets = request_has_targets(table->request);
     const struct clm_data_options *const options = table->request->options;
     clm_status status = CLM_OK;
     if (has_index(table))
@@ -217,7 +243,7 @@ static clm_status decide_roles(struct table *table, struct clm_error *error)
     table->label = table->layout.columns;
     if (options->label)
         status = find_one(table, options->label, "label", &table->label, error);
-    else if (!table->has_no_label)
+    else if (!table->has_no_label && !(has_targets && options->target))
         guess_label(table);
     for (size_t i = 0; options->only && i < table->layout.columns; i++)
         if (table->columns[i].role == ROLE_INPUT)
@@ -226,6 +252,10 @@ static clm_status decide_roles(struct table *table, struct clm_error *error)
         status = for_listed(table, options->only, "only", mark_input, error);
     if (!options->label && options->labels_optional && count_inputs(table) == 1)
         table->label = table->layout.columns; /* the only column is what is looked at */
+    if (status == CLM_OK && has_targets) {
+        status = decide_targets(table, error);
+        table->label = table->layout.columns;
+    }
     if (status == CLM_OK && table->label < table->layout.columns)
         table->columns[table->label].role = ROLE_LABEL;
     return status;
@@ -307,6 +337,68 @@ static bool has_column(const struct table *table, const char *name)
     return false;
 }
 
+/* The column of a target: the one with its name, or, in a file without names, the one at its place;
+ * layout.columns if there is none. */
+static size_t find_target_column(const struct table *table, const struct clm_inputs *inputs, size_t target)
+{
+    const size_t columns = table->layout.columns, place = inputs->target_places[target];
+    for (size_t i = 0; table->layout.names && i < columns; i++)
+        if (!strcmp(column_name(table, i), inputs->target_names[target]))
+            return i;
+    return columns == inputs->file_columns && place < columns && !table->columns[place].known &&
+                   !table->layout.names
+               ? place
+               : columns;
+}
+
+static clm_status check_target_column(const struct table *table, size_t column, struct clm_error *error)
+{
+    char text[LAYOUT_COLUMN_SIZE];
+    if (!table->columns[column].known)
+        return CLM_OK;
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, "target",
+                            "%s: %s is an input that was trained on, and cannot be a target", table->path,
+                            layout_column(&table->layout, column, text));
+}
+
+/* Finds the targets of the training data: the columns that the options name, in the same order, or those that
+ * find_target_column finds. They may be missing if labels may. */
+static clm_status follow_targets(struct table *table, const struct clm_inputs *inputs,
+                                 struct clm_error *error)
+{
+    const struct clm_data_options *const options = table->request->options;
+    const size_t columns = table->layout.columns, count = inputs->target_count;
+    char missing[LIST_SIZE] = "";
+    size_t used = 0;
+    clm_status status = CLM_OK;
+    if (options->target && !table->request->is_test) {
+        status = for_listed(table, options->target, "target", mark_target, error);
+        if (status == CLM_OK && table->target_count != count)
+            status = clm_fail_setting(error, CLM_ERROR_ARGUMENT, "target",
+                                      "%s: %zu columns of targets are named, but the model has %zu",
+                                      table->path, table->target_count, count);
+    } else
+        for (size_t t = 0; t < count; t++) {
+            const size_t column = find_target_column(table, inputs, t);
+            if (column == columns) {
+                list_name(missing, &used, inputs->target_names[t]);
+                continue;
+            }
+            table->columns[column].role = ROLE_TARGET;
+            table->columns[column].target = t;
+        }
+    table->target_count = count;
+    if (status == CLM_OK && used && !options->labels_optional)
+        status = clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "target",
+            "%s: has no column %s, which is what the model predicts; name the columns of the targets, or predict, which needs none",
+            table->path, missing);
+    for (size_t i = 0; status == CLM_OK && i < columns; i++)
+        if (table->columns[i].role == ROLE_TARGET)
+            status = check_target_column(table, i, error);
+    return status;
+}
+
 /* Finds the labels: where the options say, by the name, or at the place that they had. */
 static clm_status follow_label(struct table *table, const struct clm_inputs *inputs, bool has_names,
                                struct clm_error *error)
@@ -365,7 +457,10 @@ static clm_status follow_roles(struct table *table, const struct clm_inputs *inp
         if (column < table->layout.columns)
             table->columns[column].known = &inputs->columns[i];
     }
-    if ((status = follow_label(table, inputs, has_names, error)))
+    table->label = table->layout.columns;
+    status = inputs->target_count ? follow_targets(table, inputs, error)
+                                  : follow_label(table, inputs, has_names, error);
+    if (status != CLM_OK)
         return status;
     if ((status = take_id_and_weight(table, error)))
         return status;
@@ -376,6 +471,7 @@ clm_status table_find_roles(struct table *table, struct clm_error *error)
 {
     const struct clm_inputs *const inputs = table->request->inputs;
     const bool is_known = inputs && inputs->column_count;
+    table->target_count = 0;
     const clm_status status = is_known ? follow_roles(table, inputs, error) : decide_roles(table, error);
     table->cells = 0;
     for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {

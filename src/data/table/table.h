@@ -6,7 +6,7 @@
 #include "data/table/label_table.h"
 #include "data/table/layout.h"
 
-enum column_role { ROLE_INPUT, ROLE_LABEL, ROLE_ID, ROLE_WEIGHT, ROLE_NONE };
+enum column_role { ROLE_INPUT, ROLE_LABEL, ROLE_TARGET, ROLE_ID, ROLE_WEIGHT, ROLE_NONE };
 
 /* What a field of a category column is in a row of cells, beside the number of a word. */
 #define CELL_MISSING (UINT32_MAX - 1)
@@ -21,6 +21,7 @@ struct table_column {
     double offset;                 /* of numbers and dates */
     bool is_plain;                 /* the fast paths may read it */
     size_t cell;                   /* its place in a row of cells, if it is an input */
+    size_t target;                 /* its place in a row of targets, if it is one */
     struct vocabulary words;       /* of categories */
     bool has_too_many;             /* words are no longer collected */
     size_t counts[VALUE_TEXT + 1]; /* fields of each kind */
@@ -45,6 +46,7 @@ struct table {
     size_t label;                 /* index of the column with labels; layout.columns if there is none */
     bool is_guess;                /* no name tells the label column: it is the last */
     bool has_no_label;            /* a guess was no label, and rows need none */
+    size_t target_count;          /* columns of targets, in which case there is no column with labels */
     struct label_table labels;
     size_t cells;            /* of a row: inputs that are read */
     struct set *set;         /* values are cells, labels are numbers of words, until the end */
