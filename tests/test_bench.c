@@ -78,8 +78,8 @@ END_TEST
 
 /* Launches of a step with our own products: the head of a net, the steps of its layers, and with tiles the
  * next batch, are one launch each. If the gradients are stored, they are one launch more with tiles, and one
- * for each layer without; the gather of the next batch is one, too. With more units than two, sums of three layers may be cut, which adds
- * launches. */
+ * for each layer without; the gather of the next batch is one, too. With more units than two, sums of three
+ * layers may be cut, which adds launches. */
 static const struct {
     enum fixture kind;
     size_t widths[4], count, batch, most;

@@ -132,6 +132,12 @@ static clm_status prepare_products(struct network *net, struct network_use use, 
     return status;
 }
 
+static bool stores_gradients(const struct clm_backend *be, struct network_use use)
+{
+    return use.keeps_gradients || extras_keep_gradients(&use.extras) ||
+           (use.is_trained && !backend_fuses_step(be, use.rule));
+}
+
 clm_status network_tune(struct clm_backend *be, const struct architecture *architecture,
                         struct network_use use, struct tune_wish wish, struct clm_error *error)
 {
@@ -139,12 +145,16 @@ clm_status network_tune(struct clm_backend *be, const struct architecture *archi
     enum activation *const acts = activations_of(architecture);
     wish.widths = widths;
     wish.width_count = architecture->depth + 1;
-    wish.use = !use.is_trained ? LAYER_FORWARD : rules[use.rule].states ? LAYER_MOMENTUM : LAYER_STEP;
+    wish.use = !use.is_trained                                       ? LAYER_FORWARD
+               : rules[use.rule].states || stores_gradients(be, use) ? LAYER_MOMENTUM
+                                                                     : LAYER_STEP;
     clm_status status = widths && acts
                             ? tune_network(be, &wish, error)
                             : clm_fail_host_memory(error, "a network", wish.width_count * sizeof *widths);
     if (status == CLM_OK)
         status = prove_activations(be, acts, architecture->depth, error);
+    if (status == CLM_OK && use.is_trained)
+        status = prove_rule(be, use.rule, stores_gradients(be, use), error);
     free(widths);
     free(acts);
     return status;
@@ -153,10 +163,7 @@ clm_status network_tune(struct clm_backend *be, const struct architecture *archi
 clm_status network_create(struct clm_backend *be, const struct architecture *architecture, size_t batch,
                           struct network_use use, struct network *out, struct clm_error *error)
 {
-    *out = (struct network){.be = be,
-                            .batch = batch,
-                            .keeps_gradients = use.keeps_gradients || extras_keep_gradients(&use.extras) ||
-                                               (use.is_trained && !backend_fuses_step(be, use.rule))};
+    *out = (struct network){.be = be, .batch = batch, .keeps_gradients = stores_gradients(be, use)};
     clm_status status = architecture_copy(architecture, &out->architecture, error);
     for (size_t l = 0; status == CLM_OK && l < architecture->depth; l++)
         if (!layer_is_plain(&architecture->layers[l]) || architecture->input_drop != 0)

@@ -157,6 +157,25 @@ clm_status prove_activations(struct clm_backend *be, const enum activation *acts
     return status;
 }
 
+clm_status prove_rule(struct clm_backend *be, enum rule rule, bool stores_gradients, struct clm_error *error)
+{
+    const bool rolls = rules[rule].is_linear && rules[rule].states;
+    const struct self_check stored[] = {
+        {OPERATION_UPDATE, {.I = 65, .O = 17, .rule = rule, .momentum = rolls ? 0.9 : 0}},
+        {OPERATION_UPDATE,
+         {.I = 65, .O = 17, .rule = rule, .momentum = rolls ? 0.9 : 0, .l1 = 0.01, .weight_decay = 0.01}}};
+    const struct self_check direct = {
+        OPERATION_BACKWARD_UPDATE,
+        {.B = 17, .I = 33, .O = 17, .rule = rule, .momentum = rolls ? 0.9 : 0, .l2 = 0.01}};
+    struct clm_error why = {0};
+    clm_status status = CLM_OK;
+    if (!providers_count(be) || (!stores_gradients && rule <= RULE_MOMENTUM))
+        return CLM_OK;
+    status = stores_gradients ? self_check_all(be, stored, COUNT_OF(stored), &why)
+                              : self_check_all(be, &direct, 1, &why);
+    return status ? device_fail(be, &why, error) : CLM_OK;
+}
+
 /* ---- rows ---- */
 
 /* The first row gathered, or the first place in the order. */

@@ -18,8 +18,8 @@ struct layer_trial {
 
 /* ---- what is tried ---- */
 
-/* Whether the use needs this variant. An update without penalty is left out: one with penalty does more. So
- * are other activations than ReLU, for which sizes matter in the same way: see prove_activations. */
+/* Whether the use needs this variant. Gradients and updates without penalty are left out: those with penalty
+ * do more. So are other activations than ReLU, for which sizes matter in the same way: see prove_activations. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
     if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !variant_is_first_of_kind(v) ||
@@ -27,6 +27,8 @@ static bool is_tried(const struct layer_trial *t, enum operation_name name, cons
         return false;
     if (name == OPERATION_FORWARD)
         return true;
+    if (name == OPERATION_BACKWARD_PARAMS)
+        return v->l2 != 0 && t->use >= LAYER_MOMENTUM;
     return t->use >= (rules[v->rule].states ? LAYER_MOMENTUM : LAYER_STEP);
 }
 
@@ -56,7 +58,7 @@ static size_t ways_to_try(const struct layer_trial *t, enum operation_name name,
 static clm_status check_memory(const struct layer_trial *t, struct clm_error *error)
 {
     static const enum operation_name names[] = {OPERATION_FORWARD, OPERATION_BACKWARD_INPUT,
-                                                OPERATION_UPDATE_FORWARD};
+                                                OPERATION_BACKWARD_PARAMS, OPERATION_UPDATE_FORWARD};
     clm_status status = CLM_OK;
     char what[96];
     snprintf(what, sizeof what, "trying a layer of B=%zu I=%zu O=%zu before it is used", t->B, t->I, t->O);
@@ -170,7 +172,9 @@ clm_status layer_trial_judge(struct layer_trial *trial, enum product product, do
     double worst = 0;
     clm_status status = CLM_OK;
     *error_over_bound = NAN;
-    if (product == PRODUCT_UPDATE && fusions_of(trial).looks_ahead)
+    if (product == PRODUCT_UPDATE) /* the gradients, for rules whose steps are not taken along with them */
+        status = judge_operation(trial, OPERATION_BACKWARD_PARAMS, &worst, error);
+    if (status == CLM_OK && product == PRODUCT_UPDATE && fusions_of(trial).looks_ahead)
         status = judge_operation(trial, OPERATION_UPDATE_FORWARD, &worst, error);
     if (status == CLM_OK)
         status = judge_operation(trial, operations_of_products[product], &worst, error);

@@ -6,7 +6,8 @@
 
 #include "compute/backend.h"
 
-/* What a layer is used for, and so how much must be right. Each use contains those before it. */
+/* What a layer is used for, and so how much must be right. Each use contains those before it. The last one
+ * has memory for a state of the weights or for their gradient, and tries both. */
 enum layer_use { LAYER_UNPROVED, LAYER_FORWARD, LAYER_STEP, LAYER_MOMENTUM };
 
 /* The products of a layer at its exact size, on a backend of one provider, see provider_backend; and the end
@@ -32,5 +33,10 @@ CLM_MUST_CHECK clm_status prove_device(struct clm_backend *be, struct clm_error 
  * try: those other than ReLU. */
 CLM_MUST_CHECK clm_status prove_activations(struct clm_backend *be, const enum activation *acts, size_t count,
                                             struct clm_error *error);
+
+/* The steps of a rule that prove_layer does not try: from stored gradients, or else of a linear rule after
+ * momentum. */
+CLM_MUST_CHECK clm_status prove_rule(struct clm_backend *be, enum rule rule, bool stores_gradients,
+                                     struct clm_error *error);
 
 #endif

@@ -74,6 +74,10 @@ right_or_refused() {
 right_or_refused momentum gemm_cpu.cl 's/VECTOR m = LOAD(ms + at)/VECTOR m = 0.5f * LOAD(ms + at)/'
 right_or_refused 'the last minibatch' gemm_cpu.cl 's/VECTOR m = LOAD(ms + at)/VECTOR m = (depth == 20 ? 2 : 1) * LOAD(ms + at)/'
 right_or_refused 'the end of the net' head_cpu.cl 's/ \/ sum - target/ \/ sum * 2 - target/'
+right_or_refused 'the step of Adam' optimiser.cl 's/v = s.beta2 \* v + s.rest2 \* g \* g; /v = s.beta2 * v + s.rest2 * g;     /' --optimizer adam
+right_or_refused 'the step of Nesterov' optimiser.cl 's/(n + s.momentum \* m)/(n + m)/' --optimizer nesterov
+right_or_refused 'the penalty of absolute weights' update.cl 's/l1 \* sign(w)/-l1 * sign(w)/' --l1 0.01
+right_or_refused 'the gradient that Adam stores' gemm_cpu.cl '/product_gradient(/,/^}/s/VECTOR d = LOAD/VECTOR d = (B == 20 ? 2.0f : 1.0f) * LOAD/' --optimizer adam
 right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - moved_x/' --augment flip
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
 right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum) - target) \/ B/ \/ sum) - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
