@@ -236,6 +236,8 @@ START_TEST(rows_and_steps)
         {OPERATION_SOFTMAX, {.B = 67, .O = 3}},
         {OPERATION_SOFTMAX_XENT, {.B = 1, .O = 1}},
         {OPERATION_SOFTMAX_XENT, {.B = 131, .O = 3}},
+        {OPERATION_LOSS_GRADIENT, {.B = 1, .O = 1}},
+        {OPERATION_LOSS_GRADIENT, {.B = 67, .O = 2}},
         {OPERATION_UPDATE, {.O = 1, .I = 1}},
         {OPERATION_UPDATE, {.O = 5, .I = 13}},
         {OPERATION_CLIP_FACTOR, {.O = 1, .I = 1}},

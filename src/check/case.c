@@ -122,7 +122,7 @@ static void *field_of(void *of, struct field field)
 #define OF_PICTURES    OF(DIMENSIONS_PICTURES)
 #define OF_BATCH       OF(DIMENSIONS_BATCH)
 #define OF_LAYER       (OF(DIMENSIONS_LAYER) | OF(DIMENSIONS_STEP))
-#define OF_ROWS        OF(DIMENSIONS_ROWS)
+#define OF_ROWS        (OF(DIMENSIONS_ROWS) | OF(DIMENSIONS_LOSS))
 #define OF_WEIGHTS     OF(DIMENSIONS_WEIGHTS)
 
 /* Sizes of a variant that may shrink, the operations that have them, and the least value. */
@@ -188,7 +188,8 @@ static bool leave_out(void *of, struct field option)
     return is_set;
 }
 
-_Static_assert(!ACTIVATION_NONE && !FILL_NORMAL && !RULE_SGD, "0 is what an option is without");
+_Static_assert(!ACTIVATION_NONE && !FILL_NORMAL && !RULE_SGD && !LOSS_CROSS_ENTROPY,
+               "0 is what an option is without");
 
 static bool leave_out_of_variant(struct variant *v, size_t k)
 {
@@ -204,7 +205,9 @@ static bool leave_out_of_variant(struct variant *v, size_t k)
                                            FIELD(variant, augmentation.changes.flip),
                                            FIELD(variant, below),
                                            FIELD(variant, is_ordered),
-                                           FIELD(variant, is_bytes)};
+                                           FIELD(variant, is_bytes),
+                                           FIELD(variant, quantiles),
+                                           FIELD(variant, loss)};
     static const struct field rule = FIELD(variant, rule);
     _Static_assert(COUNT_OF(options) <= OPTIONS_MOST, "OPTIONS_MOST is of these, too");
     if (k >= COUNT_OF(options))

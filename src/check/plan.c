@@ -33,11 +33,10 @@ static const struct plan_shape batches[] = {
 static const struct {
     const struct plan_shape *shapes;
     size_t count;
-} shapes_by[] = {[DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)},
-                 [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
-                 [DIMENSIONS_STEP] = {layers, COUNT_OF(layers)},
-                 [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
-                 [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
+} shapes_by[] = {
+    [DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)}, [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
+    [DIMENSIONS_STEP] = {layers, COUNT_OF(layers)},    [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
+    [DIMENSIONS_LOSS] = {logits, COUNT_OF(logits)},    [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
 
 /* Products so large that CLBlast first copies its matrices to padded ones (from 896³ on, if it has no
  * parameters for the device), and one whose matrices need no padding. */
@@ -121,13 +120,21 @@ static const struct step_case trainings[] = {
 
 /* Outputs of a million elements, of which a single one may be wrong. */
 static const struct single_shape million[] = {
-    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},  {OPERATION_FORWARD, {1031, 7, 1021}},
-    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},     {OPERATION_SOFTMAX, {1049, 0, 1000}},
-    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},   {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
-    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},  {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
-    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},   {OPERATION_UPDATES, {7, 1021, 1031}},
-    {OPERATION_UPDATE, {0, 1021, 1031}},           {OPERATION_CLIP_FACTOR, {0, 1021, 1031}},
-    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}}, {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
+    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},
+    {OPERATION_FORWARD, {1031, 7, 1021}},
+    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},
+    {OPERATION_LOSS_GRADIENT, {1049, 0, 1000}},
+    {OPERATION_SOFTMAX, {1049, 0, 1000}},
+    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},
+    {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
+    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},
+    {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
+    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},
+    {OPERATION_UPDATES, {7, 1021, 1031}},
+    {OPERATION_UPDATE, {0, 1021, 1031}},
+    {OPERATION_CLIP_FACTOR, {0, 1021, 1031}},
+    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
+    {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
 };
 
 /* The shape for contents other than normal numbers. */
@@ -185,10 +192,10 @@ static size_t options_of_kinds(enum operation_name name, struct variant out[WAYS
     return kept;
 }
 
-/* Only some shapes try each of the rules after SGD and momentum. */
+/* Only some shapes try each of the rules after SGD and momentum, and each of the losses after the first. */
 static bool is_left_out(const struct variant *option, size_t shape, size_t o)
 {
-    return option->rule > RULE_MOMENTUM && (shape + o) % 4 != 3;
+    return (option->rule > RULE_MOMENTUM || option->loss != LOSS_CROSS_ENTROPY) && (shape + o) % 4 != 3;
 }
 
 /* Each shape, with each option. */
@@ -208,11 +215,12 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
 
 static bool has_same_vocabulary(const struct variant *a, const struct variant *b)
 {
-    return a->act == b->act && a->below == b->below && a->rule == b->rule;
+    return a->act == b->act && a->below == b->below && a->rule == b->rule && a->loss == b->loss &&
+           a->quantiles == b->quantiles;
 }
 
-/* The variants with the most options, on the middle shape: one for each kind of activation and each rule. If
- * there are other variants, leaves out those with no activation and the plain rule. */
+/* The variants with the most options, on the middle shape: one for each kind of activation, each rule and each
+ * loss. If there are other variants, leaves out those with no activation and the plain rule. */
 static size_t middles_of(enum operation_name name, struct variant out[WAYS_TO_ASK])
 {
     static const struct variant plain = {0};

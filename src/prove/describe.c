@@ -46,6 +46,7 @@ static void describe_dimensions(enum dimensions dimensions, const struct variant
         add_words(text, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
         break;
     case DIMENSIONS_ROWS:
+    case DIMENSIONS_LOSS:
         add_words(text, "B=%zu C=%zu", v->B, v->O);
         break;
     case DIMENSIONS_WEIGHTS:
@@ -90,6 +91,10 @@ void variant_describe(const struct operation *operation, const struct variant *v
         add_words(text, " %s", activations[v->act].name);
     if (v->below != ACTIVATION_NONE)
         add_words(text, " %s%s", is_mask ? "mask" : "gate=", is_mask ? "" : activations[v->below].name);
+    if (v->loss != LOSS_CROSS_ENTROPY)
+        add_words(text, " %s", loss_table[v->loss].name);
+    if (v->quantiles)
+        add_words(text, " quantiles=%zu", v->quantiles);
     if (v->rule != rule_of(v->momentum))
         add_words(text, " %s", rules[v->rule].name);
     if (v->momentum != 0)
@@ -143,7 +148,7 @@ static bool parse_picture(const char *word, struct variant *v)
     return true;
 }
 
-/* The name of an activation, of the one below, or of an optimiser's rule. */
+/* The name of an activation, of the one below, of an optimiser's rule, or of a loss. */
 static bool parse_name(const char *word, struct variant *v)
 {
     for (int a = ACTIVATION_NONE + 1; a < ACTIVATION_COUNT; a++) {
@@ -158,7 +163,8 @@ static bool parse_name(const char *word, struct variant *v)
             v->rule = (enum rule)r;
             return true;
         }
-    return false;
+    v->loss = loss_named(word);
+    return v->loss != LOSS_COUNT;
 }
 
 static bool parse_word(const char *word, struct variant *v)
@@ -183,10 +189,10 @@ static bool parse_word(const char *word, struct variant *v)
                parse_real(word, "noise", 2, &changes->noise) ||
                parse_real(word, "mixup", 2, &changes->mixup) || parse_size(word, "B", &v->B) ||
                parse_size(word, "I", &v->I) || parse_size(word, "O", &v->O) || parse_size(word, "C", &v->O) ||
-               parse_size(word, "N", &v->N) || parse_size(word, "first", &v->first) ||
-               parse_real(word, "momentum", 1, &v->momentum) || parse_real(word, "l2", 1, &v->l2) ||
-               parse_real(word, "l1", 1, &v->l1) || parse_real(word, "decay", 1, &v->weight_decay) ||
-               parse_real(word, "clip", 1e6, &v->clip);
+               parse_size(word, "N", &v->N) || parse_size(word, "quantiles", &v->quantiles) ||
+               parse_size(word, "first", &v->first) || parse_real(word, "momentum", 1, &v->momentum) ||
+               parse_real(word, "l2", 1, &v->l2) || parse_real(word, "l1", 1, &v->l1) ||
+               parse_real(word, "decay", 1, &v->weight_decay) || parse_real(word, "clip", 1e6, &v->clip);
     return true;
 }
 
@@ -240,6 +246,8 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
                is_gated = v->act != ACTIVATION_NONE || v->below != ACTIVATION_NONE,
                is_decayed = v->l1 != 0 || v->weight_decay != 0 || v->clip != 0,
                is_stepped = v->rule != RULE_SGD || v->l2 != 0 || is_decayed;
+    if (dimensions != DIMENSIONS_LOSS && (v->loss != LOSS_CROSS_ENTROPY || v->quantiles))
+        return false;
     switch (dimensions) {
     case DIMENSIONS_PICTURES:
         return !v->O && !is_gated && !is_stepped;
@@ -249,6 +257,10 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
         return !is_data && !is_changed && !is_decayed;
     case DIMENSIONS_STEP:
         return !v->N && !v->first && !is_changed && !is_gated && !is_decayed;
+    case DIMENSIONS_LOSS:
+        if (v->quantiles && (v->loss != LOSS_QUANTILE || v->quantiles > QUANTILES_MOST))
+            return false;
+        /* fall through */
     case DIMENSIONS_ROWS:
         return !is_data && !is_changed && !v->I && !is_gated && !is_stepped;
     case DIMENSIONS_WEIGHTS:
@@ -272,7 +284,8 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
     case DIMENSIONS_STEP:
         return fits(v->B, v->I) && fits(v->B, v->O) && fits(v->O, v->I);
     case DIMENSIONS_ROWS:
-        return fits(v->B, v->O);
+    case DIMENSIONS_LOSS:
+        return fits(v->B, v->O * size_max(v->quantiles, 1));
     case DIMENSIONS_WEIGHTS:
         return fits(v->O, v->I);
     }
@@ -288,6 +301,7 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
                                            [DIMENSIONS_LAYER] = "B=7 I=33 O=65 relu",
                                            [DIMENSIONS_STEP] = "B=7 I=33 O=65 bytes",
                                            [DIMENSIONS_ROWS] = "B=31 C=10",
+                                           [DIMENSIONS_LOSS] = "B=31 C=10 focal",
                                            [DIMENSIONS_WEIGHTS] = "O=65 I=33 momentum=0.9"};
     char copy[SHAPE_TEXT_MAX], *rest = NULL;
     *out = (struct variant){0};

@@ -169,6 +169,8 @@ static size_t operand_size(char letter, const struct variant *v)
         return v->I;
     case 'O':
         return v->O;
+    case 'C':
+        return v->O * size_max(v->quantiles, 1);
     case 'N':
         return v->N;
     default:

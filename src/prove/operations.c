@@ -16,6 +16,8 @@
 #define CLIP_FAR      1e6  /* which few gradients reach */
 #define STEP_NUMBER   3    /* of a step that is tried alone */
 
+enum { QUANTILES_TRIED = 7 };
+
 /* ---- the operations: each one's operands, and its call ---- */
 
 static const struct operand_row gather_rows[] = {
@@ -110,6 +112,53 @@ static clm_status call_softmax_xent(struct clm_backend *be, const struct variant
         (status = softmax_xent(be, &t[0], &t[1], &weighted_mixture, &t[9], sums, error)))
         return status;
     return softmax_xent(be, &t[5], &t[1], NULL, &t[5], sums, error);
+}
+
+static const struct operand_row loss_rows[] = {
+    {"Z", ROLE_INPUT, "BC", FILL_OWN, FILL_OWN, ALWAYS},
+    {"values", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, IF_VALUES},
+    {"labels", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, IF_LABELS},
+    {"dZ", ROLE_OUTPUT, "BC", FILL_OWN, FILL_OWN, ALWAYS},
+    {"weights", ROLE_INPUT, "1B", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"weighted dZ", ROLE_OUTPUT, "BC", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Z and dZ", ROLE_UPDATED, "BC", FILL_OWN, FILL_OWN, ALWAYS},
+    {"partners", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, IF_LABELS},
+    {"mixed dZ", ROLE_OUTPUT, "BC", FILL_OWN, FILL_OWN, IF_LABELS},
+    {"partners' weights", ROLE_INPUT, "1B", FILL_WEIGHT, FILL_WEIGHT, IF_LABELS},
+    {"weighted mixed dZ", ROLE_OUTPUT, "BC", FILL_OWN, FILL_OWN, IF_LABELS},
+    {0},
+};
+
+/* Numbers that no float holds exactly. */
+static struct loss variant_loss(const struct variant *v)
+{
+    struct loss loss = {.kind = v->loss, .smoothing = 0.1, .gamma = 1.7, .delta = 0.7, .quantiles = {0.3}};
+    loss.quantile_count = size_max(v->quantiles, 1);
+    for (size_t q = 0; v->quantiles && q < loss.quantile_count; q++)
+        loss.quantiles[q] = ((double)q + 0.4) / (double)v->quantiles;
+    return loss;
+}
+
+/* Calls it in all ways, as call_softmax_xent does. */
+static clm_status call_loss_gradient(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                     struct metrics *sums, struct clm_error *error)
+{
+    const struct loss loss = variant_loss(v);
+    const struct mixture weighted = {.share = 1, .weights = t[4]},
+                         mixture = {.partners = t[7], .share = MIXED_SHARE},
+                         weighted_mixture = {t[7], MIXED_SHARE, t[4], t[9]};
+    const struct targets plain = {&t[2], NULL, &t[1]}, heavy = {&t[2], &weighted, &t[1]},
+                         mixed = {&t[2], &mixture, NULL}, heavy_mixed = {&t[2], &weighted_mixture, NULL};
+    clm_status status;
+    if ((status = loss_prepare(be, &loss, error)) ||
+        (status = loss_gradient(be, &loss, &t[0], &plain, NULL, sums, error)) ||
+        (status = loss_gradient(be, &loss, &t[0], &plain, &t[3], sums, error)) ||
+        (status = loss_gradient(be, &loss, &t[0], &heavy, &t[5], sums, error)) ||
+        (status = loss_gradient(be, &loss, &t[6], &plain, &t[6], sums, error)) ||
+        loss_table[loss.kind].has_values)
+        return status;
+    status = loss_gradient(be, &loss, &t[0], &mixed, &t[8], sums, error);
+    return status ? status : loss_gradient(be, &loss, &t[0], &heavy_mixed, &t[10], sums, error);
 }
 
 static const struct operand_row softmax_rows[] = {
@@ -414,6 +463,7 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                   call_gather_weights},
     [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward, "BO", 'O'},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
+    [OPERATION_LOSS_GRADIENT] = {"loss_gradient", DIMENSIONS_LOSS, true, loss_rows, call_loss_gradient},
     [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},
     [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", DIMENSIONS_LAYER, false, input_rows,
                                   operation_backward_input, "BI", 'I'},
@@ -469,6 +519,10 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
         return rules[v->rule].states > 1;
     case IF_SCALED:
         return v->clip > 0;
+    case IF_LABELS:
+        return !loss_table[v->loss].has_values;
+    case IF_VALUES:
+        return loss_table[v->loss].has_values;
     case ALWAYS:
         break;
     }
@@ -525,6 +579,11 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
     case OPERATION_FORWARD:
         for (size_t a = 0; a < ACTIVATION_COUNT; a++)
             out[count++] = (struct variant){.act = (enum activation)a};
+        return count;
+    case OPERATION_LOSS_GRADIENT:
+        for (size_t l = 0; l < LOSS_COUNT; l++)
+            out[count++] = (struct variant){.loss = (enum loss_kind)l};
+        out[count++] = (struct variant){.loss = LOSS_QUANTILE, .quantiles = QUANTILES_TRIED};
         return count;
     case OPERATION_BACKWARD_INPUT:
     case OPERATION_SOFTMAX_BACKWARD:

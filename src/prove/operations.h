@@ -35,11 +35,14 @@ enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLAC
 
 /* One way to call an operation; members that it does not use are zero. */
 struct variant {
-    size_t B, I, O; /* softmax: (B,O) logits; update: (O,I) weights; gather: B of N rows of I */
+    size_t B, I,
+        O; /* softmax, losses: (B,O) logits, or targets; update: (O,I) weights; gather: B of N rows of I */
     size_t N, first;
     size_t next;                /* rows of the next batch; 0: B - 1, but at least 1 */
     enum activation act, below; /* below: a backward pass goes through its gate */
     enum rule rule;
+    enum loss_kind loss; /* of loss_gradient; cross-entropy is smoothed */
+    size_t quantiles;    /* outputs for each target of the quantile loss; 0: one, of another quantile */
     bool is_bytes, is_ordered;
     double momentum, l2, l1, weight_decay;
     double clip; /* of clip_factor: its most; of update: not 0 if the gradients are scaled */
@@ -61,13 +64,24 @@ enum role {
 };
 
 /* Which variants have an operand. */
-enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE, IF_SECOND_STATE, IF_SCALED };
+enum presence {
+    ALWAYS,
+    IF_ORDERED,
+    IF_MIXED,
+    IF_GATED,
+    IF_SAVED,
+    IF_STATE,
+    IF_SECOND_STATE,
+    IF_SCALED,
+    IF_LABELS, /* of a loss */
+    IF_VALUES
+};
 
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */
     enum role role;
-    const char
-        *shape; /* rows and columns: letters of a variant's sizes, 1, and b for the next batch; "OI*": laid
+    const char *
+        shape; /* rows and columns: letters of a variant's sizes, 1, b for the next batch, and C for O times the quantiles; "OI*": laid
                         * out as a layer's weights */
     enum fill fill;   /* bytes, classes and permutations have their own types, all others are real numbers */
     enum fill beside; /* the same, if the variant's own fill is tiny numbers */
@@ -81,6 +95,7 @@ enum dimensions {
     DIMENSIONS_LAYER,
     DIMENSIONS_STEP, /* a layer, and the next batch */
     DIMENSIONS_ROWS,
+    DIMENSIONS_LOSS, /* rows, with a loss */
     DIMENSIONS_WEIGHTS
 };
 
@@ -111,6 +126,7 @@ enum operation_name {
     OPERATION_GATHER_WEIGHTS,
     OPERATION_FORWARD,
     OPERATION_SOFTMAX_XENT,
+    OPERATION_LOSS_GRADIENT,
     OPERATION_SOFTMAX,
     OPERATION_BACKWARD_INPUT,
     OPERATION_BACKWARD_PARAMS,

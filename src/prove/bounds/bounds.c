@@ -143,6 +143,7 @@ static const struct backend_operations bounds_operations = {
     .gather_weights = bounds_gather_weights,
     .linear_forward = bounds_forward,
     .softmax_xent = bounds_softmax_xent,
+    .loss_gradient = bounds_loss_gradient,
     .softmax = bounds_softmax,
     .linear_backward_input = bounds_backward_input,
     .linear_backward_params = bounds_backward_params,

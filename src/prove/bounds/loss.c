@@ -32,9 +32,11 @@
  * more; each of the products of the loss and of dZ once, and so is the sum of the distances. All terms of a
  * loss and all numbers of a mixture are >= 0.
  *
+ * The other losses with labels have the same parts; the comments of their functions say what is rounded.
+ *
  * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
- * last place and division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are
- * better. */
+ * last place, log1p to 2, pow to 16 and division to 2.5, a unit being at most 2 u of the value: 6 u, 4 u, 32 u
+ * and 5 u. The C library's are better. */
 #include "prove/bounds/stage.h"
 
 #include <stdlib.h>
@@ -43,6 +45,8 @@
 #define LOG_ERROR          (6 * UNIT_ROUNDOFF)
 #define DIVISION_ROUNDINGS 5
 #define DIVISION_ERROR     (DIVISION_ROUNDINGS * UNIT_ROUNDOFF)
+#define LOG1P_ROUNDINGS    4
+#define POW_ROUNDINGS      32
 
 /* ---- sums without one term ---- */
 
@@ -256,6 +260,197 @@ static bool is_prediction_open(const double *z, const double *z_error, size_t C,
         is_open = is_open || (c != label && moved > 0 && ahead <= moved);
     }
     return is_open;
+}
+
+/* ---- the other losses with labels ---- */
+
+/* A row's gradient is (all softmax(z) - own onehot(label) - other onehot(partner) - each) / B, and how far a
+ * float's numbers may be from these. */
+struct parts {
+    double own, other, each, all;
+    double own_error, other_error, each_error, all_error;
+};
+
+/* kept = 1 - s and even = s / C are rounded once; own and other three times then, with their weights; all
+ * twice; each four times. */
+static struct parts smoothed_parts(const struct loss *loss, const struct target *target, size_t C)
+{
+    const double kept = 1 - loss->smoothing, even = loss->smoothing / (double)C;
+    struct parts parts = {.own = kept * target->own,
+                          .other = kept * target->other,
+                          .each = even * target->all,
+                          .all = target->all};
+    parts.own_error = gamma_of(3) * parts.own + FLUSHED;
+    parts.other_error = gamma_of(3) * parts.other + FLUSHED;
+    parts.each_error = gamma_of(4) * parts.each + FLUSHED;
+    parts.all_error = gamma_of(2) * parts.all + FLUSHED;
+    return parts;
+}
+
+/* Of its terms all log(Σ e), own and other times a distance, and each times the sum of all distances, every
+ * one is >= 0. The last has the most roundings: four of each, C of the sum and its product, and three sums of
+ * the terms. As in row_loss, another u times its reach is for each distance. A coefficient may be flushed,
+ * whose factor then is lost. */
+static double smoothed_loss(const struct row *row, const struct parts *parts, const struct target *target,
+                            double *error)
+{
+    double value = 0, moved = 0, terms = 0, farthest = 0, largest_moved;
+    for (size_t c = 0; c < row->C; c++) {
+        const double share = parts->own * (c == target->label) + parts->other * (c == target->partner);
+        double class_moved;
+        value += (share + parts->each) * exact_loss(row, c, &class_moved);
+        moved += (share + parts->each) * class_moved;
+        terms += (share + parts->each) * row->reach[c];
+        farthest += row->reach[c];
+    }
+    const double of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C));
+    const double logarithm = exact_loss(row, row->exact.top.at, &largest_moved) + largest_moved + of_sum;
+    const double unrounded =
+        moved + UNIT_ROUNDOFF * terms + parts->all * (of_sum + LOG_ERROR * logarithm + FLUSHED);
+    *error = unrounded + gamma_of(row->C + 9) * (unrounded + terms + parts->all * logarithm) +
+             FLUSHED * (6 + 3 * farthest + 2 * logarithm);
+    return value;
+}
+
+/* All that a float's 1 - p and -log p of a class may be. */
+struct focal_range {
+    double rest, least_rest, most_rest;
+    double entropy, least_entropy, most_entropy;
+    double relative; /* roundings of p (-log p) / (1 - p), relative */
+};
+
+/* 1 / (1 + 1 / odds) */
+static double rest_of(struct scaled others, double own)
+{
+    return 1 / (1 + exp(own - others.scale) / others.factor);
+}
+
+/* 1 - p is a quotient of two sums of exponentials, each of which may be flushed. -log p is log1p of -(1 - p)
+ * if p is above a half: then a relative error of 1 - p makes at most twice as large a one; with the roundings
+ * of p, where the two formulas meet, three times. Else it is the logarithm of the sum and a distance, as in
+ * row_loss, and at least 0.6. */
+static struct focal_range focal_range(const struct row *row, size_t c)
+{
+    const double of_rest = gamma_of(2 * EXP_ROUNDINGS + 2 * row->C + DIVISION_ROUNDINGS),
+                 of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C)), flushed = FLUSHED * (double)(row->C + 1);
+    struct focal_range range;
+    double moved;
+    range.rest = rest_of(sum_without(&row->exact, c), row->z[c]);
+    range.most_rest = rest_of(sum_without(&row->highest, c), row->low[c]) * (1 + of_rest) + flushed;
+    range.least_rest = fmax(rest_of(sum_without(&row->lowest, c), row->high[c]) * (1 - of_rest) - flushed, 0);
+    range.entropy = exact_loss(row, c, &moved);
+    const double rounded = 3 * of_rest + 2 * of_sum + LOG_ERROR + gamma_of(LOG1P_ROUNDINGS + 1);
+    const double most = range.entropy + moved;
+    const double error = moved + rounded * most + UNIT_ROUNDOFF * row->reach[c] + 3 * flushed;
+    range.most_entropy = range.entropy + error;
+    range.least_entropy = fmax(range.entropy - error, 0);
+    range.relative = rounded + UNIT_ROUNDOFF * row->reach[c] / fmax(range.least_entropy, 0.6) +
+                     gamma_of(2 * EXP_ROUNDINGS + row->C + 2 * DIVISION_ROUNDINGS + 2) + of_rest;
+    return range;
+}
+
+/* p (-log p) / (1 - p) for a rest of 1 - p; it falls from 1 to 0. */
+static double focal_quotient(double rest)
+{
+    if (rest <= 0)
+        return 1;
+    return rest >= 1 ? 0 : -(1 - rest) * log1p(-rest) / rest;
+}
+
+/* (1 - p)^gamma (-log p), which grows with 1 - p; its factor (1 - p)^gamma (1 + gamma p (-log p) / (1 - p)),
+ * whose two factors go opposite ways; and the errors of both. gamma is rounded, too: an exponent's relative
+ * error moves a power by the logarithm of the base, at least -88 unless it is flushed. p may be flushed, and
+ * so may -log p if the rest nearly is, after which any quotient from 0 to 1 is possible. */
+static double focal_of(const struct row *row, double gamma, size_t c, double *error, double *factor,
+                       double *factor_error)
+{
+    const struct focal_range range = focal_range(row, c);
+    const double of_power = gamma_of(POW_ROUNDINGS) + expm1(UNIT_ROUNDOFF * 88 * gamma),
+                 power = pow(range.rest, gamma),
+                 most_power = pow(range.most_rest, gamma) * (1 + of_power) + FLUSHED,
+                 least_power = fmax(pow(range.least_rest, gamma) * (1 - of_power) - FLUSHED, 0);
+    const double value = power * range.entropy;
+    const double most = most_power * range.most_entropy * (1 + UNIT_ROUNDOFF) + FLUSHED;
+    const double least = fmax(least_power * range.least_entropy * (1 - UNIT_ROUNDOFF) - FLUSHED, 0);
+    const bool is_faint = range.least_rest <= 1e3 * (double)row->C * FLUSHED;
+    const double high = focal_quotient(range.least_rest), low = focal_quotient(range.most_rest);
+    const double most_quotient = (high > 0 ? high * (1 + range.relative) : 0) + 200 * FLUSHED;
+    const double least_quotient =
+        is_faint || !(low > 0) ? 0 : fmax(low * (1 - range.relative) - 200 * FLUSHED, 0);
+    *error = fmax(most - value, value - least);
+    *factor = power * (1 + gamma * focal_quotient(range.rest));
+    *factor_error =
+        fmax(most_power * (1 + gamma * most_quotient) * (1 + gamma_of(4)) + FLUSHED - *factor,
+             *factor - fmax(least_power * (1 + gamma * least_quotient) * (1 - gamma_of(4)) - FLUSHED, 0));
+    return value;
+}
+
+/* own and other are rounded once before, if they are weighted, and once with the factor; all once more. */
+static double focal_loss(const struct row *row, double gamma, const struct target *target,
+                         struct parts *parts, double *error)
+{
+    double own_error, other_error = 0, other_value = 0, factor, factor_error;
+    *parts = (struct parts){0};
+    double value = target->own * focal_of(row, gamma, target->label, &own_error, &factor, &factor_error);
+    parts->own = target->own * factor;
+    parts->own_error =
+        target->own * factor_error + gamma_of(2) * target->own * (factor + factor_error) + 2 * FLUSHED;
+    if (target->other != 0) {
+        other_value = focal_of(row, gamma, target->partner, &other_error, &factor, &factor_error);
+        parts->other = target->other * factor;
+        parts->other_error = target->other * factor_error +
+                             gamma_of(2) * target->other * (factor + factor_error) + 2 * FLUSHED;
+    }
+    value += target->other * other_value;
+    const double unrounded = target->own * own_error + target->other * other_error;
+    *error = unrounded + gamma_of(3) * (value + unrounded) + 4 * FLUSHED;
+    parts->all = parts->own + parts->other;
+    parts->all_error = parts->own_error + parts->other_error;
+    parts->all_error += UNIT_ROUNDOFF * (parts->all + parts->all_error);
+    return value;
+}
+
+/* The target's three terms are added in two roundings; the product has one. */
+static void label_gradient_errors(const struct row *row, const struct parts *parts,
+                                  const struct target *target, double B, double *out)
+{
+    for (size_t c = 0; c < row->C; c++) {
+        const bool is_label = c == target->label, is_partner = c == target->partner;
+        const double wanted = parts->own * is_label + parts->other * is_partner + parts->each;
+        double wanted_error =
+            parts->own_error * is_label + parts->other_error * is_partner + parts->each_error;
+        double p_error;
+        const double p = probability(row, c, &p_error);
+        double product_error = parts->all * p_error + parts->all_error * (p + p_error);
+        wanted_error += gamma_of(2) * (wanted + wanted_error);
+        product_error += UNIT_ROUNDOFF * (parts->all * p + product_error) + FLUSHED;
+        out[c] = gradient_error(parts->all * p, product_error + wanted_error, wanted, B);
+    }
+}
+
+clm_status label_loss_errors(const struct loss *loss, const struct tensor *Z, const struct targets *targets,
+                             const struct tensor *dZ, const struct metrics *sums, struct clm_error *error)
+{
+    const size_t B = Z->rows, C = Z->columns;
+    double *const sums_errors = errors_of(&sums->state);
+    struct row row;
+    const clm_status status = row_create(C, &row, error);
+    for (size_t r = 0; status == CLM_OK && r < B; r++) {
+        const double *const z = values_of(Z) + r * C, *const z_error = errors_of(Z) + r * C;
+        const struct target target = target_of(targets->labels, targets->mixture, r);
+        struct parts parts = smoothed_parts(loss, &target, C);
+        double loss_error;
+        row_take(&row, z, z_error);
+        const double value = loss->kind == LOSS_FOCAL
+                                 ? focal_loss(&row, loss->gamma, &target, &parts, &loss_error)
+                                 : smoothed_loss(&row, &parts, &target, &loss_error);
+        sums_errors[0] += loss_error + gamma_of(B + 2) * (value + loss_error);
+        sums_errors[1] += is_prediction_open(z, z_error, C, target.label);
+        if (dZ)
+            label_gradient_errors(&row, &parts, &target, (double)B, errors_of(dZ) + r * C);
+    }
+    free(row.z);
+    return status;
 }
 
 /* ---- the operations ---- */

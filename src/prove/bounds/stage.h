@@ -75,12 +75,19 @@ struct tensor *stage_put(struct stage *stage, const struct tensor *of, enum side
 /* Frees the matrices; returns the stage's status. */
 CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
 
+/* The errors of a loss with labels: of dZ, unless it is NULL, and of the sums, to which they are added. dZ may
+ * be Z. */
+CLM_MUST_CHECK clm_status label_loss_errors(const struct loss *loss, const struct tensor *Z,
+                                            const struct targets *targets, const struct tensor *dZ,
+                                            const struct metrics *sums, struct clm_error *error);
+
 /* ---- the operations, for the backend's table ---- */
 
 __typeof__(gather) bounds_gather;
 __typeof__(gather_weights) bounds_gather_weights;
 __typeof__(linear_forward) bounds_forward;
 __typeof__(softmax_xent) bounds_softmax_xent;
+__typeof__(loss_gradient) bounds_loss_gradient;
 __typeof__(softmax) bounds_softmax;
 __typeof__(linear_backward_input) bounds_backward_input;
 __typeof__(linear_backward_params) bounds_backward_params;
