@@ -49,7 +49,8 @@ struct architecture {
 CLM_MUST_CHECK clm_status architecture_create(const size_t *widths, size_t count, enum activation hidden,
                                               struct architecture *out, struct clm_error *error);
 /* Fails if a size is 0, a layer does not take what the layer before it gives, the last layer has more than
- * its product, a layer with skip changes its width, a share is not below 1, there are too many layers, or the parameters are more than memory has addresses. */
+ * its product, a layer with skip changes its width, a share is not below 1, there are too many layers, or the
+ * parameters are more than memory has addresses. */
 CLM_MUST_CHECK clm_status architecture_check(const struct architecture *net, struct clm_error *error);
 CLM_MUST_CHECK clm_status architecture_copy(const struct architecture *net, struct architecture *out,
                                             struct clm_error *error);

@@ -1,6 +1,7 @@
 #include "nn/network.h"
 
 #include "base/size.h"
+#include "nn/fold.h"
 #include "prove/prove.h"
 
 #include <stdlib.h>
@@ -16,6 +17,12 @@ static clm_status create_tensor(struct network *net, const struct parameter_spec
                            : tensor_create(net->be, TENSOR_REAL, 1, spec->rows, out, error);
 }
 
+/* Whether it is a scale or a shift, whose gradient norm_backward stores. */
+static bool is_of_norm(const struct parameter_spec *spec)
+{
+    return spec->role == ROLE_SCALE || spec->role == ROLE_SHIFT;
+}
+
 static clm_status create_parameter(struct network *net, const struct parameter_spec *spec,
                                    struct network_use use, struct parameter *out, struct clm_error *error)
 {
@@ -23,8 +30,34 @@ static clm_status create_parameter(struct network *net, const struct parameter_s
     out->is_weight = spec->is_weight;
     for (size_t s = 0; status == CLM_OK && use.is_trained && s < rules[use.rule].states; s++)
         status = create_tensor(net, spec, &out->state[s], error);
-    if (status == CLM_OK && net->keeps_gradients)
+    if (status == CLM_OK && (net->keeps_gradients || (use.is_trained && is_of_norm(spec))))
         status = create_tensor(net, spec, &out->gradient, error);
+    return status;
+}
+
+static struct parameter *parameter_in(struct layer *layer, enum parameter_role role)
+{
+    switch (role) {
+    case ROLE_WEIGHT:
+        return &layer->linear.W;
+    case ROLE_BIAS:
+        return &layer->linear.b;
+    case ROLE_SCALE:
+        return &layer->norm.scale;
+    default:
+        return &layer->norm.shift;
+    }
+}
+
+static clm_status create_statistics(struct network *net, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t s = 0; status == CLM_OK && s < architecture_statistic_count(&net->architecture); s++) {
+        const struct parameter_spec spec = architecture_statistic(&net->architecture, s);
+        struct norm *const norm = &net->layers[spec.layer].norm;
+        net->statistics[s] = spec.role == ROLE_MEAN ? &norm->mean : &norm->variance;
+        status = create_tensor(net, &spec, net->statistics[s], error);
+    }
     return status;
 }
 
@@ -33,8 +66,9 @@ static clm_status create_parameters(struct network *net, struct network_use use,
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
-        struct linear *const linear = &net->layers[spec.layer].linear;
-        net->parameters[p] = spec.is_weight ? &linear->W : &linear->b;
+        net->parameters[p] = parameter_in(&net->layers[spec.layer], spec.role);
+        if (is_of_norm(&spec))
+            net->vectors[net->vector_count++] = net->parameters[p];
         status = create_parameter(net, &spec, use, net->parameters[p], error);
     }
     return status;
@@ -53,11 +87,12 @@ static void free_parameter(struct clm_backend *be, struct parameter *parameter)
         tensor_free(be, &parameter->state[s]);
 }
 
-/* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would
- * replace the gradient that its step is made from. */
+/* Looking ahead needs a step that changes the first layer at once, and one that ends with its product. A single
+ * layer's next outputs would replace the gradient that its step is made from. */
 static bool network_looks_ahead(const struct network *net, bool is_trained)
 {
     return is_trained && !net->keeps_gradients && net->architecture.depth > 1 &&
+           layer_is_plain(&net->architecture.layers[0]) && net->architecture.input_drop == 0 &&
            backend_looks_ahead(net->be, &net->layers[0].linear, net->batch);
 }
 
@@ -103,18 +138,33 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
          (status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->next_X, error))))
         return status;
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status = layer_create(be, &net->architecture.layers[l], net->batch, is_trained, l + 1 == depth,
-                              &net->layers[l], error);
+        status = layer_create(be, &net->architecture.layers[l], net->batch, is_trained,
+                              (struct layer_place){(uint32_t)l, l + 1 == depth}, &net->layers[l], error);
     return status;
 }
 
-/* The activations of all layers, for the caller to free; NULL if there is no memory. */
+/* The activations that all layers' products end with, for the caller to free; NULL if there is no memory. */
 static enum activation *activations_of(const struct architecture *architecture)
 {
     enum activation *const acts = calloc(architecture->depth, sizeof *acts);
     for (size_t l = 0; acts && l < architecture->depth; l++)
-        acts[l] = architecture->layers[l].activation;
+        acts[l] =
+            layer_is_plain(&architecture->layers[l]) ? architecture->layers[l].activation : ACTIVATION_NONE;
     return acts;
+}
+
+/* Builds the kernels of layers that are not plain. */
+static clm_status prepare_finishes(struct network *net, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t l = 0; status == CLM_OK && l < net->architecture.depth; l++) {
+        const struct layer_spec *const layer = &net->architecture.layers[l];
+        if (!layer_is_plain(layer))
+            status = backend_prepare_finish(net->be, layer->norm, layer->activation, error);
+    }
+    if (status == CLM_OK && net->architecture.input_drop > 0)
+        status = backend_prepare_finish(net->be, NORM_NONE, ACTIVATION_NONE, error);
+    return status;
 }
 
 /* What the backend needs beside tensors: memory, and kernels. */
@@ -129,7 +179,28 @@ static clm_status prepare_products(struct network *net, struct network_use use, 
                                   : clm_fail_host_memory(error, "a network", count * sizeof *widths);
     free(widths);
     free(acts);
-    return status;
+    return status ? status : prepare_finishes(net, error);
+}
+
+/* The activations whose formulas the net's kernels have: those of all layers, and of gates that are stored. */
+static enum activation *formulas_of(const struct architecture *architecture)
+{
+    enum activation *const acts = calloc(2 * architecture->depth, sizeof *acts);
+    for (size_t l = 0; acts && l < architecture->depth; l++) {
+        const struct layer_spec *const layer = &architecture->layers[l];
+        acts[2 * l] = layer->activation;
+        acts[2 * l + 1] =
+            layer_is_plain(layer) ? layer->activation : saved_gate_activation(layer->activation);
+    }
+    return acts;
+}
+
+/* The net as it is computed for this use. */
+static clm_status architecture_for(const struct architecture *architecture, struct network_use use,
+                                   struct architecture *out, struct clm_error *error)
+{
+    return use.is_trained ? architecture_copy(architecture, out, error)
+                          : architecture_for_prediction(architecture, out, error);
 }
 
 static bool stores_gradients(const struct clm_backend *be, struct network_use use)
@@ -138,11 +209,20 @@ static bool stores_gradients(const struct clm_backend *be, struct network_use us
            (use.is_trained && !backend_fuses_step(be, use.rule));
 }
 
+/* Whether some layers have scales and shifts, whose gradients are always stored. */
+static bool has_norms(const struct architecture *architecture)
+{
+    bool has = false;
+    for (size_t l = 0; l < architecture->depth; l++)
+        has = has || architecture->layers[l].norm != NORM_NONE;
+    return has;
+}
+
 clm_status network_tune(struct clm_backend *be, const struct architecture *architecture,
                         struct network_use use, struct tune_wish wish, struct clm_error *error)
 {
     size_t *const widths = architecture_widths(architecture);
-    enum activation *const acts = activations_of(architecture);
+    enum activation *const acts = formulas_of(architecture);
     wish.widths = widths;
     wish.width_count = architecture->depth + 1;
     wish.use = !use.is_trained                                       ? LAYER_FORWARD
@@ -152,9 +232,9 @@ clm_status network_tune(struct clm_backend *be, const struct architecture *archi
                             ? tune_network(be, &wish, error)
                             : clm_fail_host_memory(error, "a network", wish.width_count * sizeof *widths);
     if (status == CLM_OK)
-        status = prove_activations(be, acts, architecture->depth, error);
+        status = prove_activations(be, acts, 2 * architecture->depth, error);
     if (status == CLM_OK && use.is_trained)
-        status = prove_rule(be, use.rule, stores_gradients(be, use), error);
+        status = prove_rule(be, use.rule, stores_gradients(be, use) || has_norms(architecture), error);
     free(widths);
     free(acts);
     return status;
@@ -163,26 +243,28 @@ clm_status network_tune(struct clm_backend *be, const struct architecture *archi
 clm_status network_create(struct clm_backend *be, const struct architecture *architecture, size_t batch,
                           struct network_use use, struct network *out, struct clm_error *error)
 {
-    *out = (struct network){.be = be, .batch = batch, .keeps_gradients = stores_gradients(be, use)};
-    clm_status status = architecture_copy(architecture, &out->architecture, error);
-    for (size_t l = 0; status == CLM_OK && l < architecture->depth; l++)
-        if (!layer_is_plain(&architecture->layers[l]) || architecture->input_drop != 0)
-            status = clm_fail(error, CLM_ERROR_ARGUMENT,
-                              "nets with norm, drop and skip cannot be computed in this version");
+    *out = (struct network){.be = be,
+                            .batch = batch,
+                            .is_trained = use.is_trained,
+                            .step_number = 1,
+                            .keeps_gradients = stores_gradients(be, use)};
+    clm_status status = architecture_for(architecture, use, &out->architecture, error);
     if (status != CLM_OK)
         goto cleanup;
     out->layers = calloc(architecture->depth, sizeof *out->layers);
     out->updates = calloc(architecture->depth, sizeof *out->updates);
-    out->parameters = calloc(architecture_parameter_count(architecture), sizeof *out->parameters);
-    if (!out->layers || !out->updates || !out->parameters) {
+    const size_t count = architecture_parameter_count(&out->architecture);
+    out->parameters = calloc(count, sizeof *out->parameters);
+    out->vectors = calloc(count, sizeof *out->vectors);
+    out->statistics = calloc(count, sizeof *out->statistics); /* a layer has fewer of them than parameters */
+    if (!out->layers || !out->updates || !out->parameters || !out->vectors || !out->statistics) {
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
     if ((status = prepare_products(out, use, error)) ||
         (status = loss_prepare(be, &architecture->loss, error)) ||
-        (status = create_parameters(out, use, error)) ||
-        (status = optimiser_create(be, &use.extras, out->parameters,
-                                   architecture_parameter_count(architecture), &out->optimiser, error)))
+        (status = create_parameters(out, use, error)) || (status = create_statistics(out, error)) ||
+        (status = optimiser_create(be, &use.extras, out->parameters, count, &out->optimiser, error)))
         goto cleanup;
     status = create_batch(out, use.is_trained, error);
 cleanup:
@@ -211,6 +293,9 @@ void network_free(struct network *net)
     for (size_t p = 0; net->parameters && p < architecture_parameter_count(&net->architecture); p++)
         if (net->parameters[p])
             free_parameter(be, net->parameters[p]);
+    for (size_t s = 0; net->statistics && s < architecture_statistic_count(&net->architecture); s++)
+        if (net->statistics[s])
+            tensor_free(be, net->statistics[s]);
     for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
         layer_free(be, &net->layers[l]);
     optimiser_free(&net->optimiser);
@@ -226,6 +311,8 @@ void network_free(struct network *net)
     free(net->layers);
     free(net->updates);
     free(net->parameters);
+    free(net->vectors);
+    free(net->statistics);
     architecture_free(&net->architecture);
     memset(net, 0, sizeof *net);
 }
@@ -245,8 +332,9 @@ struct network_memory network_memory(const struct network *net)
     }
     memory.gradients += net->optimiser.scale.bytes;
     for (size_t l = 0; l < net->architecture.depth; l++)
-        memory.activations +=
-            net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes + net->layers[l].dZ.bytes;
+        memory.activations += layer_bytes(&net->layers[l]);
+    for (size_t s = 0; s < architecture_statistic_count(&net->architecture); s++)
+        memory.parameters += net->statistics[s]->bytes;
     return memory;
 }
 
@@ -264,34 +352,84 @@ static clm_status write_zeros(struct clm_backend *be, struct tensor *tensor, str
     return status;
 }
 
-static clm_status check_architecture(const struct network *net, const struct clm_model *model,
+static clm_status check_architecture(const struct architecture *own, const struct architecture *its,
                                      struct clm_error *error)
 {
-    if (architecture_is_equal(&model->architecture, &net->architecture))
+    if (architecture_is_equal(its, own))
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_SHAPE,
-                    "a model of %zu layers does not fit a network of %zu, or their widths differ",
-                    model->architecture.depth, net->architecture.depth);
+                    "a model of %zu layers does not fit a network of %zu, or their layers differ", its->depth,
+                    own->depth);
 }
 
-clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error)
+/* Whether the model's net, for the use that this network has, is this network's. */
+static clm_status check_model(const struct network *net, const struct clm_model *model,
+                              struct clm_error *error)
 {
-    clm_status status = check_architecture(net, model, error);
-    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++) {
-        struct parameter *const parameter = network_parameter(net, p);
-        status = backend_write(net->be, &parameter->value, HOST_FLOAT, model->values[p], error);
+    struct architecture its;
+    clm_status status = architecture_for(&model->architecture,
+                                         (struct network_use){.is_trained = net->is_trained}, &its, error);
+    if (status == CLM_OK)
+        status = check_architecture(&net->architecture, &its, error);
+    architecture_free(&its);
+    return status;
+}
+
+/* Weights and biases with the normalisation of the model's layer in them. */
+static clm_status write_folded(struct network *net, size_t l, const struct clm_model *model,
+                               struct clm_error *error)
+{
+    const size_t O = net->architecture.layers[l].outputs, count = O * net->architecture.layers[l].inputs;
+    struct linear *const linear = &net->layers[l].linear;
+    float *const W = malloc((count + O) * sizeof *W), *const b = W ? W + count : NULL;
+    if (!W)
+        return clm_fail_host_memory(error, "a layer's weights", (count + O) * sizeof *W);
+    fold_layer(model, l, W, b);
+    clm_status status = backend_write(net->be, &linear->W.value, HOST_FLOAT, W, error);
+    if (status == CLM_OK)
+        status = backend_write(net->be, &linear->b.value, HOST_FLOAT, b, error);
+    free(W);
+    return status;
+}
+
+static clm_status write_parameters(struct network *net, const struct clm_model *model,
+                                   struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++) {
+        const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
+        struct parameter *const parameter = net->parameters[p];
+        status = backend_write(net->be, &parameter->value, HOST_FLOAT,
+                               model_values(model, spec.layer, spec.role), error);
         for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
             status = write_zeros(net->be, &parameter->state[s], error);
     }
     return status;
 }
 
+clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error)
+{
+    clm_status status = check_model(net, model, error);
+    if (status == CLM_OK)
+        status = write_parameters(net, model, error);
+    for (size_t l = 0; status == CLM_OK && l < net->architecture.depth; l++)
+        if (net->architecture.layers[l].norm != model->architecture.layers[l].norm)
+            status = write_folded(net, l, model, error);
+    for (size_t s = 0; status == CLM_OK && s < architecture_statistic_count(&net->architecture); s++)
+        status = backend_write(net->be, net->statistics[s], HOST_FLOAT,
+                               model->values[model->parameter_count + s], error);
+    return status;
+}
+
 clm_status network_read(const struct network *net, struct clm_model *model, struct clm_error *error)
 {
-    clm_status status = check_architecture(net, model, error);
+    clm_status status = check_architecture(&net->architecture, &model->architecture, error);
     for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++)
         status =
             backend_read(net->be, &network_parameter(net, p)->value, HOST_FLOAT, model->values[p], error);
+    for (size_t s = 0; status == CLM_OK && s < model->statistic_count; s++)
+        status = backend_read(net->be, net->statistics[s], HOST_FLOAT,
+                              model->values[model->parameter_count + s], error);
     return status;
 }
 
@@ -382,7 +520,7 @@ static clm_status gather_into(struct network *net, const struct tensor *inputs, 
 
 clm_status network_gather(struct network *net, const struct minibatch *batch, struct clm_error *error)
 {
-    net->is_ahead = false;
+    net->is_ahead = net->has_dropped_inputs = false;
     return gather_into(net, &net->X, batch, error);
 }
 
@@ -436,11 +574,35 @@ struct tensor network_logits(const struct network *net, size_t rows)
     return layer_outputs(&net->layers[net->architecture.depth - 1], rows);
 }
 
+/* Drops inputs of the batch, once. */
+static clm_status drop_inputs(struct network *net, size_t rows, struct clm_error *error)
+{
+    const struct dropout dropout = {net->architecture.input_drop, net->seed, net->step_number, 0};
+    const struct finish finish = {.act = ACTIVATION_NONE, .dropout = &dropout, .is_training = true};
+    struct tensor X = tensor_first_rows(&net->X, rows);
+    if (net->architecture.input_drop == 0 || net->has_dropped_inputs)
+        return CLM_OK;
+    net->has_dropped_inputs = true;
+    return layer_finish(net->be, &X, &finish, &X, error);
+}
+
+/* What this step drops. */
+static clm_status begin_dropouts(struct network *net, size_t rows, struct clm_error *error)
+{
+    for (size_t l = 0; l < net->architecture.depth; l++) {
+        net->layers[l].dropout.seed = net->seed;
+        net->layers[l].dropout.step = net->step_number;
+    }
+    return drop_inputs(net, rows, error);
+}
+
 /* The outputs of the first `depth` layers, without those that the step before has computed. */
 static clm_status network_forward_layers(struct network *net, size_t rows, size_t depth, bool is_training,
                                          struct clm_error *error)
 {
     clm_status status = check_rows(net, rows, error);
+    if (status == CLM_OK && is_training)
+        status = begin_dropouts(net, rows, error);
     for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < depth; l++) {
         const struct tensor X = network_input_of(net, l, rows);
         status = layer_forward(net->be, &net->layers[l], &X, is_training, error);
@@ -462,20 +624,16 @@ static clm_status loss(struct network *net, size_t rows, struct metrics *sums, s
     struct target_views views;
     struct mixture mixture;
     const struct targets targets = network_targets(net, rows, &views, &mixture);
-    struct tensor dX = last ? layer_gradient(&net->layers[last - 1], rows) : (struct tensor){0};
     return layer_loss(net->be, &net->layers[last], &X, &net->architecture.loss, &targets,
-                      last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
+                      last ? &net->layers[last - 1] : NULL, sums, error);
 }
 
 /* From the last layer, whose dX the loss has left, to the first, which needs none. */
 static clm_status backward(struct network *net, size_t rows, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (size_t l = net->architecture.depth - 1; status == CLM_OK && l-- > 1;) {
-        const struct tensor dZ = layer_gradient(&net->layers[l], rows);
-        struct tensor dX = layer_gradient(&net->layers[l - 1], rows);
-        status = layer_backward(net->be, &net->layers[l], &dZ, &net->layers[l - 1], &dX, error);
-    }
+    for (size_t l = net->architecture.depth - 1; status == CLM_OK && l-- > 1;)
+        status = layer_backward(net->be, &net->layers[l], rows, &net->layers[l - 1], error);
     return status;
 }
 
@@ -495,6 +653,7 @@ static void swap_inputs(struct network *net)
     const struct tensor done = net->X;
     net->X = net->next_X;
     net->next_X = done;
+    net->has_dropped_inputs = false;
 }
 
 /* What each layer's gradients are made from. */
@@ -550,6 +709,11 @@ static clm_status step_and_look_ahead(struct network *net, const struct step *st
 static clm_status step_at_once(struct network *net, size_t rows, const struct step *step,
                                const struct minibatch *next, struct clm_error *error)
 {
+    if (net->vector_count) {
+        const clm_status status = parameters_step(net->be, net->vectors, net->vector_count, step, error);
+        if (status != CLM_OK)
+            return status;
+    }
     set_updates(net, rows);
     return next && net->looks_ahead ? step_and_look_ahead(net, step, next, error)
                                     : step_and_gather(net, step, next, error);
@@ -569,6 +733,7 @@ clm_status network_step(struct network *net, size_t rows, const struct step *ste
                         const struct minibatch *next, struct clm_error *error)
 {
     clm_status status;
+    net->step_number = step->number;
     if (!net->keeps_gradients) {
         status = network_propagate(net, rows, sums, error);
         return status ? status : step_at_once(net, rows, step, next, error);

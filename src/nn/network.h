@@ -9,8 +9,11 @@
 
 struct network {
     struct clm_backend *be;
-    struct architecture architecture;
-    size_t batch;         /* the most rows a step takes */
+    struct architecture architecture; /* of a net that is not trained: as architecture_for_prediction gives */
+    size_t batch;                     /* the most rows a step takes */
+    bool is_trained;
+    uint64_t seed;        /* of what training drops; the caller's to set, or 0 */
+    uint64_t step_number; /* of the step that is computed, from 1 */
     bool keeps_gradients; /* a step computes all gradients first, then it changes the parameters */
     struct layer *layers; /* architecture.depth of them */
     struct tensor X;      /* (batch, inputs) */
@@ -25,7 +28,11 @@ struct network {
     bool is_weighted;              /* X's rows have weights */
     struct layer_update *updates;  /* of a step: architecture.depth of them */
     struct parameter **parameters; /* all of them, in the order of architecture_parameter */
-    struct optimiser optimiser;    /* of a net that keeps gradients */
+    struct parameter **vectors;    /* those of normalisations, whose steps no product takes */
+    size_t vector_count;
+    struct tensor **statistics; /* in the order of architecture_statistic */
+    bool has_dropped_inputs;    /* X is as it is after the dropout of inputs */
+    struct optimiser optimiser; /* of a net that keeps gradients */
 };
 
 /* The loss that `architecture` is made for, as validation has it: without smoothing. */
@@ -77,7 +84,8 @@ struct network_memory network_memory(const struct network *net);
 /* Parameter p, in the order of architecture_parameter. */
 struct parameter *network_parameter(const struct network *net, size_t p);
 
-/* Parameters from and to a model of the same architecture; writing sets the optimiser's states to zero. */
+/* Parameters and running statistics from and to a model of the same architecture; writing sets the optimiser's
+ * states to zero. A net that is not trained is not read if it differs from its model. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
@@ -119,7 +127,8 @@ CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const s
                                        struct metrics *sums, const struct minibatch *next,
                                        struct clm_error *error);
 
-/* Forward, loss and the gradients of all parameters, without a step; for a network that keeps them. */
+/* Forward, loss and the gradients of all parameters, without a step; for a network that keeps them. What is
+ * dropped is that of step number net->step_number, at first 1. */
 CLM_MUST_CHECK clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
                                             struct clm_error *error);
 

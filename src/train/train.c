@@ -111,6 +111,7 @@ static clm_status train_create_network(struct training *t, const struct clm_mode
     if (status == CLM_OK)
         status = network_create(t->be, &model->architecture, t->options->batch, train_use(t->options),
                                 &t->net, error);
+    t->net.seed = t->options->seed;
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
     if (status == CLM_OK && is_weighted(t))
