@@ -19,10 +19,10 @@
     if (lane == 0)                                                                                           \
         add_to_sums(item_losses[0], item_corrects[0], sums + SLOT * group);
 
-/* (1 - p)^gamma (-log p) of class c. Its gradient is *factor times that of -log p. No digits are lost if p is
- * nearly 1: 1 - p is the share of the other classes. p (-log p) / (1 - p) is 1 if p is 1, and 0 if p is 0. */
-float focal(const int C, __global const float *z, const int c, const float gamma, const float largest,
-            const float sum, float *factor)
+/* x: (1 - p)^gamma (-log p) of class c. Its gradient is y times that of -log p. No digits are lost if p is nearly
+ * 1: 1 - p is the share of the other classes. p (-log p) / (1 - p) is 1 if p is 1, and 0 if p is 0. */
+float2 focal(const int C, __global const float *z, const int c, const float gamma, const float largest,
+             const float sum)
 {
     float others = 0.0f;
     for (int j = 0; j < C; j++)
@@ -30,9 +30,7 @@ float focal(const int C, __global const float *z, const int c, const float gamma
     const float p = exp(z[c] - largest) / sum, rest = others / sum;
     const float entropy = p > 0.5f ? -log1p(-rest) : log(sum) + (largest - z[c]);
     const float quotient = rest == 0.0f ? 1.0f : p == 0.0f ? 0.0f : p * entropy / rest;
-    const float power = pow(rest, gamma);
-    *factor = power * (1.0f + gamma * quotient);
-    return power * entropy;
+    return pow(rest, gamma) * (float2)(entropy, 1.0f + gamma * quotient);
 }
 
 /* Σ_c (max - z_c) */
@@ -66,12 +64,13 @@ label_loss(const int B, const int C, const int wants_gradient, const int is_foca
         const float largest = row_max(C, z, &best);
         const float sum = row_sum(C, z, largest);
         if (is_focal) {
-            float factor;
-            row_loss = own * focal(C, z, label, gamma, largest, sum, &factor);
-            own *= factor;
+            const float2 of_label = focal(C, z, label, gamma, largest, sum);
+            row_loss = own * of_label.x;
+            own *= of_label.y;
             if (other != 0.0f) {
-                row_loss += other * focal(C, z, partner, gamma, largest, sum, &factor);
-                other *= factor;
+                const float2 of_partner = focal(C, z, partner, gamma, largest, sum);
+                row_loss += other * of_partner.x;
+                other *= of_partner.y;
             }
             all = own + other;
         } else {

@@ -197,11 +197,289 @@ START_TEST(values_are_those_of_pytorch)
 }
 END_TEST
 
+/* ---- gradients against central differences ---- */
+
+/* From -3 to 3, far from each other: no output is near its value, and no distance near delta. */
+static float spread(size_t i)
+{
+    return (float)((i * 37) % 61) / 10 - 3;
+}
+
+/* Sum of the rows' losses for these logits. */
+static double loss_at(const struct loss *loss, const float *z, size_t rows, size_t columns,
+                      const struct targets *targets, struct metrics *sums)
+{
+    struct tensor Z = reals(rows, columns, z);
+    size_t correct;
+    ck_assert_done(loss_gradient(be, loss, &Z, targets, NULL, sums, &error));
+    tensor_free(be, &Z);
+    return take_loss(sums, &correct);
+}
+
+/* On the reference. A step of 2^-10 is exact in float; a central difference then is off by a sixth of its square
+ * times the third derivative, which is at most 8 here. */
+START_TEST(gradients_are_differences)
+{
+    enum { B = 5, C = 6 };
+    const double step = 0x1p-10, bound = step * step / 6 * 8;
+    const struct loss *const loss = &known[_i].loss;
+    const size_t Q = loss_quantiles(loss);
+    static const uint32_t classes[B] = {5, 0, 2, 1, 3}, others[B] = {4, 0, 1, 3, 3};
+    static const float weights[B] = {1, 0.5f, 2, 0, 1.5f}, other_weights[B] = {0.5f, 1, 0, 2, 1};
+    float z[B * C], t[B * C];
+    double dz[B * C];
+    be = fixture_backend(FIXTURE_REFERENCE);
+    for (size_t i = 0; i < B * C; i++) {
+        z[i] = spread(i);
+        t[i] = spread(i + 100) + 0.03f;
+    }
+    struct tensor Z = reals(B, C, z), values = reals(B, C / Q, t), labels = indices(B, classes),
+                  partners = indices(B, others), own = reals(1, B, weights),
+                  other = reals(1, B, other_weights);
+    const struct mixture weighted = {.share = 1, .weights = own}, mixed = {partners, 0.75, own, other};
+    const struct targets targets = {&labels, loss_table[loss->kind].has_values ? &weighted : &mixed, &values};
+    struct metrics sums = new_sums();
+    ck_assert_done(loss_gradient(be, loss, &Z, &targets, &Z, &sums, &error));
+    ck_assert_done(backend_read(be, &Z, HOST_DOUBLE, dz, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    for (size_t i = 0; i < B * C; i++) {
+        float moved[B * C];
+        memcpy(moved, z, sizeof z);
+        moved[i] = z[i] + (float)step;
+        const double above = loss_at(loss, moved, B, C, &targets, &sums), up = (double)moved[i];
+        moved[i] = z[i] - (float)step;
+        const double below = loss_at(loss, moved, B, C, &targets, &sums);
+        ck_assert_within(dz[i], (above - below) / (up - (double)moved[i]) / B, bound);
+    }
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &values);
+    tensor_free(be, &labels);
+    tensor_free(be, &partners);
+    tensor_free(be, &own);
+    tensor_free(be, &other);
+    ck_assert_uint_eq(be->memory.now, 0);
+    clm_backend_close(be);
+}
+END_TEST
+
+/* ---- extreme numbers ---- */
+
+#define FAR 1e4f
+
+/* One row; a loss with labels has the class 0. dZ is exact but for p, which is 1 or 0 here. */
+static const struct extreme {
+    struct loss loss;
+    float z[3], t[3];
+    double value, dz[3];
+} extremes[] = {
+    /* smoothed by 3/8: an eighth of each distance, and 5/8 of that of the label */
+    {{.kind = LOSS_CROSS_ENTROPY, .smoothing = 0.375}, {FAR, 0, -FAR}, {0}, 3750, {0.25, -0.125, -0.125}},
+    {{.kind = LOSS_CROSS_ENTROPY, .smoothing = 0.375},
+     {-FAR, 0, FAR},
+     {0},
+     2e4 * 0.625 + 3750,
+     {-0.75, -0.125, 0.875}},
+    {{.kind = LOSS_CROSS_ENTROPY, .smoothing = 0.375},
+     {0, -INFINITY, -FAR},
+     {0},
+     INFINITY,
+     {0.25, -0.125, -0.125}},
+    {{.kind = LOSS_FOCAL, .gamma = 2}, {FAR, 0, -FAR}, {0}, 0, {0, 0, 0}},
+    {{.kind = LOSS_FOCAL, .gamma = 2}, {-FAR, 0, FAR}, {0}, 2e4, {-1, 0, 1}},
+    {{.kind = LOSS_FOCAL, .gamma = 0}, {FAR, 0, -INFINITY}, {0}, 0, {0, 0, 0}},
+    {{.kind = LOSS_FOCAL, .gamma = 0.5}, {-INFINITY, 0, -FAR}, {0}, INFINITY, {-1, 1, 0}},
+    {{.kind = LOSS_BINARY}, {FAR, -FAR, FAR}, {1, 0, 0}, FAR / 3.0, {0, 0, 1 / 3.0}},
+    {{.kind = LOSS_BINARY}, {INFINITY, -INFINITY, -FAR}, {1, 0, 1}, FAR / 3.0, {0, 0, -1 / 3.0}},
+    {{.kind = LOSS_BINARY}, {INFINITY, 0, 0}, {0, 0.5f, 0.5f}, INFINITY, {1 / 3.0, 0, 0}},
+    {{.kind = LOSS_SQUARED}, {FAR, 0, 0}, {0, 0, FAR}, 2e8 / 3, {2e4 / 3, 0, -2e4 / 3}},
+    {{.kind = LOSS_ABSOLUTE}, {INFINITY, 0, 2}, {0, 0, 2}, INFINITY, {1 / 3.0, 0, 0}},
+    {{.kind = LOSS_HUBER, .delta = 2}, {FAR, -FAR, 1}, {0, 0, 1}, (4e4 - 4) / 3, {2 / 3.0, -2 / 3.0, 0}},
+    {{.kind = LOSS_HUBER, .delta = 2}, {-INFINITY, 1, 1}, {0, 0, 1}, INFINITY, {-2 / 3.0, 1 / 3.0, 0}},
+    {{.kind = LOSS_QUANTILE, .quantile_count = 1, .quantiles = {0.25}},
+     {FAR, -FAR, 5},
+     {0, 0, 5},
+     1e4 / 3,
+     {0.25, -1 / 12.0, 1 / 12.0}},
+    /* a NaN in an output or in a value */
+    {{.kind = LOSS_FOCAL, .gamma = 0}, {0, NAN, 1}, {0}, NAN, {NAN, NAN, NAN}},
+    {{.kind = LOSS_CROSS_ENTROPY, .smoothing = 0.5}, {0, 1, NAN}, {0}, NAN, {NAN, NAN, NAN}},
+    {{.kind = LOSS_BINARY}, {NAN, FAR, 0}, {0, 1, NAN}, NAN, {NAN, 0, NAN}},
+    {{.kind = LOSS_SQUARED}, {NAN, 1, 0}, {0, 1, NAN}, NAN, {NAN, 0, NAN}},
+    {{.kind = LOSS_ABSOLUTE}, {NAN, 1, 0}, {0, 1, NAN}, NAN, {NAN, 0, NAN}},
+    {{.kind = LOSS_HUBER, .delta = 1}, {NAN, 1, 0}, {0, 1, NAN}, NAN, {NAN, 0, NAN}},
+    {{.kind = LOSS_QUANTILE, .quantile_count = 1, .quantiles = {0.5}},
+     {NAN, 1, 0},
+     {0, 1, NAN},
+     NAN,
+     {NAN, 0, NAN}},
+};
+
+/* Few roundings each: of the loss, or of thirds. */
+static void expect_near(double got, double expected)
+{
+    if (isfinite(expected))
+        ck_assert_within(got, expected, 16 * U * fabs(expected));
+    else
+        ck_assert_msg(got == expected || (isnan(got) && isnan(expected)), "%g, not %g", got, expected);
+}
+
+START_TEST(extreme_numbers_are_exact)
+{
+    static const uint32_t first[1] = {0};
+    be = fixture_backend(kinds[_i]);
+    struct tensor label = indices(1, first);
+    struct metrics sums = new_sums();
+    for (size_t k = 0; k < COUNT_OF(extremes); k++) {
+        struct tensor dZ = reals(1, 3, extremes[k].z), values = reals(1, 3, extremes[k].t);
+        const struct targets targets = {&label, NULL, &values};
+        const bool is_right = !loss_table[extremes[k].loss.kind].has_values && !isnan(extremes[k].value) &&
+                              extremes[k].z[0] >= extremes[k].z[1] && extremes[k].z[0] >= extremes[k].z[2];
+        double dz[3];
+        size_t correct;
+        ck_assert_done(loss_gradient(be, &extremes[k].loss, &dZ, &targets, &dZ, &sums, &error));
+        expect_near(take_loss(&sums, &correct), extremes[k].value);
+        ck_assert_uint_eq(correct, is_right);
+        ck_assert_done(backend_read(be, &dZ, HOST_DOUBLE, dz, &error));
+        for (size_t i = 0; i < 3; i++)
+            expect_near(dz[i], extremes[k].dz[i]);
+        tensor_free(be, &dZ);
+        tensor_free(be, &values);
+    }
+    metrics_free(be, &sums);
+    tensor_free(be, &label);
+    ck_assert_uint_eq(be->memory.now, 0);
+    clm_backend_close(be);
+}
+END_TEST
+
+/* ---- what is the same, and what is refused ---- */
+
+/* Without smoothing, cross-entropy is that of softmax_xent, to the bit. */
+START_TEST(plain_cross_entropy_is_softmax_xent)
+{
+    const struct loss loss = usual_loss(LOSS_CROSS_ENTROPY);
+    float own[ROWS * COLUMNS], plain[ROWS * COLUMNS];
+    size_t correct, right;
+    be = fixture_backend(kinds[_i]);
+    struct tensor Z = reals(ROWS, COLUMNS, Z_values), labels = indices(ROWS, label_values),
+                  dZ = reals(ROWS, COLUMNS, Z_values), dZ_plain = reals(ROWS, COLUMNS, Z_values);
+    struct metrics sums = new_sums();
+    ck_assert_done(
+        loss_gradient(be, &loss, &Z, &(const struct targets){&labels, NULL, NULL}, &dZ, &sums, &error));
+    const double value = take_loss(&sums, &correct);
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &dZ_plain, &sums, &error));
+    ck_assert(value == take_loss(&sums, &right) && correct == right);
+    ck_assert_done(backend_read(be, &dZ, HOST_FLOAT, own, &error));
+    ck_assert_done(backend_read(be, &dZ_plain, HOST_FLOAT, plain, &error));
+    ck_assert_mem_eq(own, plain, sizeof own);
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &labels);
+    tensor_free(be, &dZ);
+    tensor_free(be, &dZ_plain);
+    clm_backend_close(be);
+}
+END_TEST
+
+START_TEST(losses_are_found_by_name)
+{
+    for (int kind = 0; kind < LOSS_COUNT; kind++)
+        ck_assert_int_eq(loss_named(loss_table[kind].name), kind);
+    ck_assert_int_eq(loss_named("hinge"), LOSS_COUNT);
+    ck_assert(loss_table[LOSS_BINARY].has_values && !loss_table[LOSS_BINARY].is_regression);
+    ck_assert(loss_table[LOSS_SQUARED].is_regression && !loss_table[LOSS_FOCAL].has_values);
+}
+END_TEST
+
+static const struct loss wrong_numbers[] = {
+    {.kind = LOSS_CROSS_ENTROPY, .smoothing = -0.1},
+    {.kind = LOSS_CROSS_ENTROPY, .smoothing = 1.1},
+    {.kind = LOSS_CROSS_ENTROPY, .smoothing = NAN},
+    {.kind = LOSS_FOCAL, .gamma = -1},
+    {.kind = LOSS_FOCAL, .gamma = INFINITY},
+    {.kind = LOSS_HUBER, .delta = 0},
+    {.kind = LOSS_HUBER, .delta = INFINITY},
+    {.kind = LOSS_QUANTILE, .quantile_count = 0, .quantiles = {0.5}},
+    {.kind = LOSS_QUANTILE, .quantile_count = QUANTILES_MOST + 1, .quantiles = {0.5}},
+    {.kind = LOSS_QUANTILE, .quantile_count = 2, .quantiles = {0.5, 1}},
+    {.kind = LOSS_QUANTILE, .quantile_count = 1, .quantiles = {0}},
+};
+
+START_TEST(what_does_not_fit_is_refused)
+{
+    struct loss focal = usual_loss(LOSS_FOCAL), squared = usual_loss(LOSS_SQUARED),
+                quantile = usual_loss(LOSS_QUANTILE), plain = usual_loss(LOSS_CROSS_ENTROPY);
+    double got[ROWS * COLUMNS], loss_sum;
+    size_t correct;
+    quantile.quantile_count = 3;
+    quantile.quantiles[1] = quantile.quantiles[2] = 0.75;
+    be = fixture_backend(kinds[_i]);
+    struct tensor Z = reals(ROWS, COLUMNS, Z_values), dZ = reals(ROWS, COLUMNS, Z_values),
+                  labels = indices(ROWS, label_values), few = indices(ROWS - 1, label_values),
+                  narrow = reals(ROWS, 2, Z_values), own = reals(1, ROWS, own_weights),
+                  long_weights = reals(1, ROWS + 1, Z_values);
+    const struct mixture mixed = {.partners = labels, .share = 0.5}, half = {.share = 0.5, .weights = own},
+                         too_long = {.share = 1, .weights = long_weights};
+    const struct targets of_labels = {&labels, NULL, NULL}, of_few = {&few, NULL, NULL},
+                         of_values = {NULL, NULL, &Z}, of_narrow = {NULL, NULL, &narrow},
+                         of_mixed = {NULL, &mixed, &Z}, of_half = {NULL, &half, &Z},
+                         of_too_long = {NULL, &too_long, &Z}, of_labels_too_long = {&labels, &too_long, NULL},
+                         of_reals = {&own, NULL, NULL};
+    struct metrics sums = new_sums();
+    const struct {
+        const struct loss *loss;
+        const struct targets *targets;
+        struct tensor *dZ;
+        clm_status status;
+    } calls[] = {
+        {&focal, &of_few, &dZ, CLM_ERROR_SHAPE},        {&focal, &of_values, &dZ, CLM_ERROR_SHAPE},
+        {&focal, &of_reals, &dZ, CLM_ERROR_SHAPE},      {&focal, &of_labels_too_long, &dZ, CLM_ERROR_SHAPE},
+        {&focal, &of_labels, &narrow, CLM_ERROR_SHAPE}, {&plain, &of_values, &dZ, CLM_ERROR_SHAPE},
+        {&squared, &of_labels, &dZ, CLM_ERROR_SHAPE},   {&squared, &of_narrow, &dZ, CLM_ERROR_SHAPE},
+        {&squared, &of_too_long, &dZ, CLM_ERROR_SHAPE}, {&squared, &of_mixed, &dZ, CLM_ERROR_ARGUMENT},
+        {&squared, &of_half, &dZ, CLM_ERROR_ARGUMENT},  {&squared, &of_values, &narrow, CLM_ERROR_SHAPE},
+        {&quantile, &of_values, &dZ, CLM_ERROR_SHAPE},
+    };
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        const clm_status status =
+            loss_gradient(be, calls[i].loss, &Z, calls[i].targets, calls[i].dZ, &sums, &error);
+        ck_assert_msg(status == calls[i].status, "call %zu gives %s", i, clm_status_text(status));
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong_numbers); i++) {
+        const struct targets all = {&labels, NULL, &Z};
+        ck_assert_int_eq(loss_gradient(be, &wrong_numbers[i], &Z, &all, &dZ, &sums, &error),
+                         CLM_ERROR_ARGUMENT);
+        ck_assert_int_eq(loss_prepare(be, &wrong_numbers[i], &error), CLM_ERROR_ARGUMENT);
+    }
+    ck_assert_done(metrics_read(be, &sums, &loss_sum, &correct, &error));
+    ck_assert(loss_sum == 0 && correct == 0);
+    ck_assert_done(backend_read(be, &dZ, HOST_DOUBLE, got, &error));
+    for (size_t i = 0; i < ROWS * COLUMNS; i++)
+        ck_assert(got[i] == (double)Z_values[i]);
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &dZ);
+    tensor_free(be, &labels);
+    tensor_free(be, &few);
+    tensor_free(be, &narrow);
+    tensor_free(be, &own);
+    tensor_free(be, &long_weights);
+    ck_assert_uint_eq(be->memory.now, 0);
+    clm_backend_close(be);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("losses");
     TCase *const cases = tcase_create("losses");
     tcase_add_loop_test(cases, values_are_those_of_pytorch, 0, (int)COUNT_OF(kinds));
+    tcase_add_loop_test(cases, gradients_are_differences, 0, (int)COUNT_OF(known));
+    tcase_add_loop_test(cases, extreme_numbers_are_exact, 0, (int)COUNT_OF(kinds));
+    tcase_add_loop_test(cases, plain_cross_entropy_is_softmax_xent, 0, (int)COUNT_OF(kinds));
+    tcase_add_test(cases, losses_are_found_by_name);
+    tcase_add_loop_test(cases, what_does_not_fit_is_refused, 0, (int)COUNT_OF(kinds));
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }
