@@ -645,6 +645,20 @@ CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const 
 CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
                                             struct clm_error *error);
 
+/* A recipe: settings of train that suit a known data set, or a kind of data. */
+struct clm_recipe {
+    const char *name; /* "mnist" */
+    const char *text; /* as for clm_settings_read */
+    char about[160];  /* what it is for */
+};
+
+/* The nth recipe, from 0 on; false after the last. */
+bool clm_recipe_at(size_t n, struct clm_recipe *out);
+
+/* Like clm_settings_read, with the text of the recipe that the setting recipe names; reads nothing if it is
+ * not set. */
+CLM_MUST_CHECK clm_status clm_settings_read_recipe(struct clm_settings *settings, struct clm_error *error);
+
 /* Gives settings of train that were not set the values that suit the optimiser and the data. The numbers of
  * the optimiser are PyTorch's; rules other than sgd and nesterov have a rate of their own for all data.
  * Tables of floats (n training rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if
@@ -654,8 +668,10 @@ CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 
-/* Was it set, by clm_settings_set or a file? */
+/* Was it set, by clm_settings_set, a file or a recipe? */
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
+/* Was it set by a recipe, which has no priority? */
+bool clm_settings_is_of_recipe(const struct clm_settings *settings, const char *name);
 /* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */
 const char *clm_settings_text(const struct clm_settings *settings, const char *name);
 /* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no

@@ -477,7 +477,7 @@ START_TEST(choices_in_little_room)
                 ck_assert_str_eq(names[n], all[n]);
         }
     }
-    ck_assert_uint_eq(lists, 15);
+    ck_assert_uint_eq(lists, 16);
 }
 END_TEST
 
@@ -644,6 +644,34 @@ START_TEST(hostile_files)
 }
 END_TEST
 
+/* Each recipe can be read as it is; its optimiser's own numbers are among its settings. */
+START_TEST(recipes)
+{
+    struct clm_recipe recipe;
+    size_t count = 0;
+    for (; clm_recipe_at(count, &recipe); count++) {
+        struct clm_settings *recipes_own;
+        ck_assert_int_gt((int)strlen(recipe.about), 10);
+        ck_assert_ptr_null(strchr(recipe.about, '#'));
+        ck_assert_done(clm_settings_create("train", &recipes_own, &error));
+        ck_assert_done(clm_settings_read_recipe(recipes_own, &error)); /* none is named */
+        ck_assert(!clm_settings_is_set(recipes_own, "optimizer"));
+        ck_assert_done(clm_settings_set(recipes_own, "recipe", recipe.name, &error));
+        ck_assert_done(clm_settings_set(recipes_own, "epochs", "7", &error));
+        ck_assert_done(clm_settings_read_recipe(recipes_own, &error));
+        ck_assert_uint_eq(clm_settings_count(recipes_own, "epochs"), 7);
+        ck_assert(!clm_settings_is_of_recipe(recipes_own, "epochs"));
+        ck_assert(clm_settings_is_set(recipes_own, "optimizer"));
+        ck_assert(clm_settings_is_of_recipe(recipes_own, "optimizer"));
+        ck_assert(!clm_settings_is_of_recipe(recipes_own, "seed"));
+        ck_assert_done(clm_settings_set(recipes_own, "optimizer", "lion", &error));
+        ck_assert(!clm_settings_is_of_recipe(recipes_own, "optimizer"));
+        clm_settings_free(recipes_own);
+    }
+    ck_assert_uint_ge(count, 6);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("settings");
@@ -665,6 +693,7 @@ int main(void)
     tcase_add_test(cases, what_was_set_comes_first);
     tcase_add_loop_test(cases, wrong_lines, 0, COUNT_OF(lines));
     tcase_add_test(cases, hostile_files);
+    tcase_add_test(cases, recipes);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

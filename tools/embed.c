@@ -1,4 +1,5 @@
-/* embed TABLE OUTPUT.c KERNEL.cl …: writes the kernels as a table {name, bytes, size}, ended by NULL. */
+/* embed HEADER STRUCT TABLE OUTPUT.c FILE …: writes the files as a table of `struct STRUCT`, which HEADER
+ * declares as {name, bytes, size}, ended by NULL. The name of FILE.conf has no ending. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@ static int embed(FILE *out, const char *path, int index)
         perror(path);
         return 1;
     }
-    fprintf(out, "static const unsigned char kernel_%d[] = {", index);
+    fprintf(out, "static const unsigned char file_%d[] = {", index);
     for (int byte, column = 0; (byte = fgetc(in)) != EOF; column++)
         fprintf(out, "%s%d,", column % 24 ? "" : "\n", byte);
     fprintf(out, "0};\n");
@@ -18,24 +19,25 @@ static int embed(FILE *out, const char *path, int index)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: embed TABLE OUTPUT.c KERNEL.cl ...\n");
+    if (argc < 5) {
+        fprintf(stderr, "usage: embed HEADER STRUCT TABLE OUTPUT.c FILE ...\n");
         return 2;
     }
-    FILE *out = fopen(argv[2], "wb");
+    FILE *out = fopen(argv[4], "wb");
     if (!out) {
-        perror(argv[2]);
+        perror(argv[4]);
         return 1;
     }
     int failed = 0;
-    fprintf(out, "#include \"compute/opencl/program.h\"\n\n");
-    for (int i = 3; i < argc; i++)
+    fprintf(out, "#include \"%s\"\n\n", argv[1]);
+    for (int i = 5; i < argc; i++)
         failed |= embed(out, argv[i], i);
-    fprintf(out, "const struct kernel_source %s[] = {\n", argv[1]);
-    for (int i = 3; i < argc; i++) {
-        const char *name = strrchr(argv[i], '/');
-        fprintf(out, "    {\"%s\", (const char *)kernel_%d, sizeof kernel_%d - 1},\n",
-                name ? name + 1 : argv[i], i, i);
+    fprintf(out, "const struct %s %s[] = {\n", argv[2], argv[3]);
+    for (int i = 5; i < argc; i++) {
+        const char *slash = strrchr(argv[i], '/'), *name = slash ? slash + 1 : argv[i],
+                   *end = strstr(name, ".conf");
+        fprintf(out, "    {\"%.*s\", (const char *)file_%d, sizeof file_%d - 1},\n",
+                (int)(end ? (size_t)(end - name) : strlen(name)), name, i, i);
     }
     fprintf(out, "    {0, 0, 0},\n};\n");
     failed |= fclose(out) != 0;

@@ -289,6 +289,15 @@ static void read_config(const struct invocation *in)
     exit(EXIT_FAILED);
 }
 
+static void read_recipe(const struct invocation *in)
+{
+    struct clm_error error;
+    if (clm_settings_read_recipe(in->settings, &error) == CLM_OK)
+        return;
+    complain(in->about->name, "--recipe %s", error.message);
+    exit(EXIT_FAILED);
+}
+
 static void check_needs(const struct invocation *in)
 {
     for (size_t i = 0; i < NEEDS_MOST && in->about->needs[i].setting; i++) {
@@ -319,6 +328,7 @@ struct invocation parse_arguments(const struct command *command, int argc, char 
         exit(EXIT_USAGE);
     }
     read_config(&in);
+    read_recipe(&in);
     check_together(&in);
     check_outputs(&in);
     check_needs(&in);

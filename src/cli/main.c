@@ -145,6 +145,16 @@ static void fill_standard_streams(void)
             return;
 }
 
+/* "clmlp help recipes" */
+static int print_recipes(void)
+{
+    struct clm_recipe recipe;
+    printf("Recipes: settings of train for --recipe NAME. Other options come before those of the recipe.\n");
+    for (size_t n = 0; clm_recipe_at(n, &recipe); n++)
+        printf("\n%s\n%s", recipe.name, recipe.text);
+    return close_output(NULL, EXIT_DONE);
+}
+
 /* "clmlp help data info" is "clmlp data info --help". */
 static int show_help_of(int argc, char **argv)
 {
@@ -184,6 +194,8 @@ int main(int argc, char **argv)
         argc--, argv++;
     }
     signals_begin(word);
+    if (!strcmp(word, "help") && argc == 3 && !strcmp(argv[2], "recipes"))
+        return print_recipes();
     if (!strcmp(word, "help") && argc > 2)
         return show_help_of(argc, argv);
     if (command)

@@ -346,7 +346,7 @@ static clm_status read_space(struct searching *s, struct clm_error *error)
                         "--over: epochs: only trials of equal length can be compared; --epochs gives it");
         for (size_t c = 0; !strcmp(name, "init") && c < s->space.dimensions[d].choice_count; c++)
             check_init(s->space.dimensions[d].choices[c]);
-        if (clm_settings_is_set(settings, name))
+        if (clm_settings_is_set(settings, name) && !clm_settings_is_of_recipe(settings, name))
             wrong_usage("search", "--over: %s: --%s is given, too; leave out one of the two", name, name);
     }
     return status;

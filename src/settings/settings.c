@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "settings/recipes.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -121,6 +122,11 @@ bool clm_settings_is_set(const struct clm_settings *settings, const char *name)
     return settings_value(settings, name)->is_set;
 }
 
+bool clm_settings_is_of_recipe(const struct clm_settings *settings, const char *name)
+{
+    return settings_value(settings, name)->is_of_recipe;
+}
+
 const char *clm_settings_text(const struct clm_settings *settings, const char *name)
 {
     return settings_value(settings, name)->text;
@@ -173,9 +179,10 @@ const struct clm_augmentation *clm_settings_augmentation(const struct clm_settin
 /* A file that is being read. */
 struct settings_reading {
     struct clm_settings *settings;
-    const char *path;
+    const char *path; /* or what else it is, for messages */
     size_t line;
     size_t *lines; /* the line that set each row; 0: none */
+    bool is_recipe;
 };
 
 /* Puts "FILE, line 3: " before the sentence. */
@@ -251,6 +258,7 @@ static clm_status set_from_line(struct settings_reading *reading, const char *na
         return CLM_OK;
     }
     put_value(&settings->values[index], &value);
+    settings->values[index].is_of_recipe = reading->is_recipe;
     return CLM_OK;
 }
 
@@ -271,6 +279,8 @@ static clm_status read_line(struct settings_reading *reading, char *line, struct
     *sign = '\0';
     if (!strcmp(settings_trim(name), "config"))
         return fail_line(reading, CLM_ERROR_ARGUMENT, "config: a file of settings names no other one", error);
+    if (reading->is_recipe && !strcmp(settings_trim(name), "recipe"))
+        return fail_line(reading, CLM_ERROR_ARGUMENT, "recipe: a recipe names no other one", error);
     return set_from_line(reading, settings_trim(name), text, error);
 }
 
@@ -293,6 +303,21 @@ static clm_status settings_read_lines(struct settings_reading *reading, char *te
     return status;
 }
 
+/* Reads the bytes, which have one more than `size`, and change. */
+static clm_status settings_read_bytes(struct clm_settings *settings, const char *path, bool is_recipe,
+                                      char *bytes, size_t size, struct clm_error *error)
+{
+    struct settings_reading reading = {.settings = settings,
+                                       .path = path,
+                                       .lines = calloc(setting_count, sizeof *reading.lines),
+                                       .is_recipe = is_recipe};
+    const clm_status status = reading.lines
+                                  ? settings_read_lines(&reading, bytes, size, error)
+                                  : clm_fail_host_memory(error, path, setting_count * sizeof *reading.lines);
+    free(reading.lines);
+    return status;
+}
+
 clm_status clm_settings_read(struct clm_settings *settings, const char *path, struct clm_error *error)
 {
     unsigned char *bytes;
@@ -300,11 +325,22 @@ clm_status clm_settings_read(struct clm_settings *settings, const char *path, st
     clm_status status = file_read(path, FILE_BYTES_MOST, &bytes, &size, error);
     if (status != CLM_OK)
         return status;
-    struct settings_reading reading = {
-        .settings = settings, .path = path, .lines = calloc(setting_count, sizeof *reading.lines)};
-    status = reading.lines ? settings_read_lines(&reading, (char *)bytes, size, error)
-                           : clm_fail_host_memory(error, path, setting_count * sizeof *reading.lines);
-    free(reading.lines);
+    status = settings_read_bytes(settings, path, false, (char *)bytes, size, error);
     free(bytes);
+    return status;
+}
+
+clm_status clm_settings_read_recipe(struct clm_settings *settings, struct clm_error *error)
+{
+    const char *const name = clm_settings_text(settings, "recipe");
+    const struct recipe_source *const recipe = name ? recipe_find(name) : NULL;
+    if (!recipe)
+        return CLM_OK;
+    char *const copy = malloc(recipe->size + 1);
+    if (!copy)
+        return clm_fail_host_memory(error, name, recipe->size + 1);
+    memcpy(copy, recipe->text, recipe->size + 1);
+    const clm_status status = settings_read_bytes(settings, name, true, copy, recipe->size, error);
+    free(copy);
     return status;
 }

@@ -43,7 +43,8 @@ const char *setting_list(char list[SETTING_LIST], const char *const *names, size
 
 /* A value; each type uses its own members. */
 struct setting_value {
-    bool is_set;    /* by the caller or a file; else it is the table's default */
+    bool is_set; /* by the caller or a file; else it is the table's default */
+    bool is_of_recipe;
     char *text;     /* NULL: there is none */
     uint64_t count; /* COUNT, BYTES, FLAG (0 or 1), CHOICE (its number), CHOICES (their bits) */
     double number;  /* NUMBER, SHARE */

@@ -3,6 +3,7 @@
 #include "settings/settings.h"
 
 #include "compute/vocabulary.h"
+#include "settings/recipes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -425,6 +426,9 @@ const struct setting_row setting_rows[] = {
     OTHER(
         TEXT, "out", "DIR", SEARCH, MEANS("nothing is kept"),
         "directory of the search: trials.csv, best.conf, search.json; the same command goes on with one that was stopped"),
+    CHOICE_OF(
+        "recipe", "NAME", TRAIN, MEANS("none"), recipe_names,
+        "settings that suit this data (see `clmlp help recipes'); options of the command line and of --config come before its"),
     OTHER(
         TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
         "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),

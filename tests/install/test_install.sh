@@ -31,6 +31,10 @@ mkdir static
 mv "$libraries/libclmlp.a" static
 static=$temporary/static
 
+for file in "$root"/data/recipes/*.conf; do
+    check "the recipe ${file##*/} is installed" cmp -s "$file" "$(find installed -name "${file##*/}")"
+done
+
 # ---- symbols ----
 
 # Only what clmlp.h declares.
