@@ -26,6 +26,7 @@ except ImportError as missing:
 WIDTHS, ROWS, BATCH, EPOCHS = [12, 16, 8, 4], 40, 8, 40
 EPOCH_STEPS = ROWS // BATCH
 STEPS = EPOCHS * EPOCH_STEPS
+TARGETS = WIDTHS[-1]
 TOLERANCE, GROWTH, FLOAT32 = 1e-6, 10, 2.0 ** -24
 
 
@@ -38,8 +39,18 @@ def make_data(folder):
     y = (x[:, 0] + x[:, 1] > 0) + 2 * (x[:, 2] * x[:, 3] > 0)
     numpy.savez(os.path.join(folder, "data.npz"), x_train=x[:ROWS], y_train=y[:ROWS].astype(numpy.uint8))
     numpy.savez(os.path.join(folder, "val.npz"), x=x[ROWS:], y=y[ROWS:].astype(numpy.uint8))
-    return [torch.from_numpy(part) for part in (x[:ROWS], y[:ROWS].astype(numpy.int64), x[ROWS:],
+    numbers = (x @ random.standard_normal((WIDTHS[0], TARGETS)) + x[:, :TARGETS] ** 2).astype(numpy.float32)
+    write_table(os.path.join(folder, "numbers.csv"), x[:ROWS], numbers[:ROWS])
+    write_table(os.path.join(folder, "marks.csv"), x[:ROWS], (numbers[:ROWS] > 0).astype(numpy.float32))
+    data = [torch.from_numpy(part) for part in (x[:ROWS], y[:ROWS].astype(numpy.int64), x[ROWS:],
                                                 y[ROWS:].astype(numpy.int64))]
+    return data, torch.from_numpy(numbers[:ROWS])
+
+
+def write_table(path, x, targets):
+    """Nine digits are all that a float has."""
+    names = [f"x{i}" for i in range(x.shape[1])] + [f"t{i}" for i in range(targets.shape[1])]
+    numpy.savetxt(path, numpy.hstack((x, targets)), "%.9g", ",", header=",".join(names), comments="")
 
 
 def make_weights():
@@ -118,14 +129,52 @@ SCHEDULES = {
 }
 
 
+def focal(z, y, gamma):
+    entropy = torch.nn.functional.cross_entropy(z, y, reduction="none")
+    return ((1 - torch.exp(-entropy)) ** gamma * entropy).mean()
+
+
+def quantile(z, t, quantiles):
+    """The outputs of a target, one for each quantile, lie side by side."""
+    q = torch.tensor(quantiles, dtype=z.dtype)
+    e = t.unsqueeze(2) - z.view(len(z), -1, len(quantiles))
+    return torch.maximum(q * e, (q - 1) * e).mean()
+
+
+FUNCTIONS = torch.nn.functional
+# A loss's options, its function, and the targets of its table: a number of numbers, or marks of 0 and 1
+LOSSES = {
+    "cross-entropy": ("", FUNCTIONS.cross_entropy, 0),
+    "smoothed": ("--label-smoothing 0.1", lambda z, y: FUNCTIONS.cross_entropy(z, y, label_smoothing=0.1), 0),
+    "focal": ("--loss focal", lambda z, y: focal(z, y, 2), 0),
+    "focal 0.5": ("--loss focal --focal-gamma 0.5", lambda z, y: focal(z, y, 0.5), 0),
+    "binary": ("--loss binary", FUNCTIONS.binary_cross_entropy_with_logits, "marks"),
+    "squared": ("--loss squared", FUNCTIONS.mse_loss, TARGETS),
+    "absolute": ("--loss absolute", FUNCTIONS.l1_loss, TARGETS),
+    "huber": ("--loss huber --delta 0.75", lambda z, t: FUNCTIONS.huber_loss(z, t, delta=0.75), TARGETS),
+    "quantile": ("--loss quantile --quantiles 0.3", lambda z, t: quantile(z, t, [0.3]), TARGETS),
+    "quantiles": ("--loss quantile --quantiles 0.1,0.9", lambda z, t: quantile(z, t, [0.1, 0.9]), TARGETS // 2),
+}
+
+
 class Case:
-    def __init__(self, optimiser="sgd", rate=0.02, activation="relu", schedule="constant", **numbers):
+    def __init__(self, optimiser="sgd", rate=0.02, activation="relu", schedule="constant", loss="cross-entropy", **numbers):
         self.optimiser, self.rate, self.activation, self.schedule = optimiser, rate, activation, schedule
+        self.loss = loss
         self.numbers = numbers  # l1, l2, weight_decay, clip_norm
 
     def __str__(self):
         extra = "".join(f" {name}={value:g}" for name, value in self.numbers.items())
-        return f"{self.optimiser} {self.activation} {self.schedule}{extra}"
+        return f"{self.optimiser} {self.activation} {self.schedule} {self.loss}{extra}"
+
+    def data(self):
+        """The options that name the data."""
+        targets = LOSSES[self.loss][2]
+        if not targets:
+            return ["--data", "data.npz", "--val", "val.npz"]
+        count, name = (TARGETS, "marks.csv") if targets == "marks" else (targets, "numbers.csv")
+        others = ["--ignore", ",".join(f"t{i}" for i in range(count, TARGETS))] if count < TARGETS else []
+        return ["--data", name, "--target", ",".join(f"t{i}" for i in range(count)), *others]
 
     def options(self):
         options = {"optimizer": self.optimiser, "lr": self.rate, "activation": self.activation, "schedule": self.schedule,
@@ -133,7 +182,7 @@ class Case:
         if self.schedule == "plateau":
             options["step-epochs"] = 3
         options.update({name.replace("_", "-"): value for name, value in self.numbers.items()})
-        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [word for name, value in options.items() for word in (f"--{name}", str(value))] + LOSSES[self.loss][0].split()
 
 
 def all_cases():
@@ -151,6 +200,9 @@ def all_cases():
     for schedule in SCHEDULES:
         yield Case(schedule=schedule)
         yield Case("adam", 0.005, "gelu", schedule)
+    for loss in LOSSES:
+        yield Case(activation="tanh", loss=loss)
+        yield Case("adam", 0.005, "gelu", loss=loss)
 
 
 def make_net(case, weights, real):
@@ -165,18 +217,28 @@ def make_net(case, weights, real):
     return net.to(real)
 
 
-def train_torch(case, weights, data, real):
+def targets_of(case, numbers, real):
+    """Numbers have mean 0 and deviation 1 in training."""
+    if LOSSES[case.loss][2] == "marks":
+        return (numbers > 0).to(real)
+    numbers = numbers[:, :LOSSES[case.loss][2]].double()
+    return ((numbers - numbers.mean(0)) / numbers.std(0, correction=0)).to(real)
+
+
+def train_torch(case, weights, data, numbers, real):
     x, y, val_x, val_y = (part.to(real) if part.is_floating_point() else part for part in data)
+    if LOSSES[case.loss][2]:
+        y = targets_of(case, numbers, real)
     net = make_net(case, weights, real)
     optimiser = OPTIMISERS[case.optimiser](net.parameters(), lr=case.rate)
     scheduler = SCHEDULES[case.schedule](optimiser, case.rate)
-    cross_entropy = torch.nn.CrossEntropyLoss()
+    loss_of = LOSSES[case.loss][1]
     matrices = [module.weight for module in net[::2]]
     decay = case.numbers.get("weight_decay", 0.01 if case.optimiser == "adamw" else 0)
     for _ in range(EPOCHS):
         for first in range(0, ROWS, BATCH):
             optimiser.zero_grad()
-            loss = cross_entropy(net(x[first:first + BATCH]), y[first:first + BATCH])
+            loss = loss_of(net(x[first:first + BATCH]), y[first:first + BATCH])
             loss = loss + case.numbers.get("l2", 0) * sum((w * w).sum() for w in matrices)
             loss = loss + case.numbers.get("l1", 0) * sum(w.abs().sum() for w in matrices)
             loss.backward()
@@ -190,7 +252,7 @@ def train_torch(case, weights, data, real):
                 scheduler.step()
         if case.schedule == "plateau":
             with torch.no_grad():
-                scheduler.step(cross_entropy(net(val_x), val_y))
+                scheduler.step(loss_of(net(val_x), val_y))
     return {f"layers.{layer}.{name}": getattr(module, name).detach().double().numpy()
             for layer, module in enumerate(net[::2]) for name in ("weight", "bias")}
 
@@ -200,7 +262,7 @@ def train_torch(case, weights, data, real):
 
 def train_clmlp(program, case, folder, backend):
     out = os.path.join(folder, f"run-{len(os.listdir(folder))}")
-    command = [program, "train", "--data", "data.npz", "--val", "val.npz", "--init", "start.safetensors", "--epochs",
+    command = [program, "train", *case.data(), "--init", "start.safetensors", "--epochs",
                str(EPOCHS), "--batch", str(BATCH), "--shuffle", "off", "--standardize", "none", "--backend", backend,
                "--quiet", "--out", out, *case.options()]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -223,13 +285,13 @@ def main():
     torch.set_num_threads(1)
     failures = cases = 0
     with tempfile.TemporaryDirectory() as folder:
-        data, weights = make_data(folder), make_weights()
+        (data, numbers), weights = make_data(folder), make_weights()
         write_safetensors(os.path.join(folder, "start.safetensors"), weights)
         for case in all_cases():
             if arguments.only not in str(case):
                 continue
-            right = train_torch(case, weights, data, torch.float64)
-            own = distance(train_torch(case, weights, data, torch.float32), right)
+            right = train_torch(case, weights, data, numbers, torch.float64)
+            own = distance(train_torch(case, weights, data, numbers, torch.float32), right)
             for backend in arguments.backend:
                 got = distance(train_clmlp(os.path.abspath(arguments.program), case, folder, backend), right)
                 most = TOLERANCE if backend == "reference" else GROWTH * max(own, FLOAT32)
