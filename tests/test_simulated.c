@@ -242,6 +242,12 @@ START_TEST(rows_and_steps)
         {OPERATION_UPDATE, {.O = 5, .I = 13}},
         {OPERATION_CLIP_FACTOR, {.O = 1, .I = 1}},
         {OPERATION_CLIP_FACTOR, {.O = 5, .I = 77}},
+        {OPERATION_FINISH, {.B = 1, .O = 1}},
+        {OPERATION_FINISH, {.B = 19, .O = 7}},
+        {OPERATION_GATE_BACKWARD, {.B = 1, .O = 1}},
+        {OPERATION_GATE_BACKWARD, {.B = 3, .O = 7}},
+        {OPERATION_NORM_BACKWARD, {.B = 1, .O = 1}},
+        {OPERATION_NORM_BACKWARD, {.B = 19, .O = 7}},
     };
     struct clm_backend *const backend = open_any(), *const bounds = fixture_bounds();
     for (size_t i = 0; i < COUNT_OF(cases); i++)

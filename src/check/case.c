@@ -124,6 +124,7 @@ static void *field_of(void *of, struct field field)
 #define OF_LAYER       (OF(DIMENSIONS_LAYER) | OF(DIMENSIONS_STEP))
 #define OF_ROWS        (OF(DIMENSIONS_ROWS) | OF(DIMENSIONS_LOSS))
 #define OF_WEIGHTS     OF(DIMENSIONS_WEIGHTS)
+#define OF_OUTPUTS     OF(DIMENSIONS_OUTPUTS)
 
 /* Sizes of a variant that may shrink, the operations that have them, and the least value. */
 static const struct {
@@ -134,13 +135,13 @@ static const struct {
     {FIELD(variant, augmentation.changes.shift), OF_PICTURES, 0},
     {FIELD(variant, augmentation.changes.cutout), OF_PICTURES, 0},
     {FIELD(variant, first), OF_PICTURES | OF_BATCH, 0},
-    {FIELD(variant, B), OF_PICTURES | OF_BATCH | OF_LAYER | OF_ROWS, 1},
+    {FIELD(variant, B), OF_PICTURES | OF_BATCH | OF_LAYER | OF_ROWS | OF_OUTPUTS, 1},
     {FIELD(variant, N), OF_PICTURES | OF_BATCH, 1},
     {FIELD(variant, augmentation.channels), OF_PICTURES, 1},
     {FIELD(variant, augmentation.height), OF_PICTURES, 1},
     {FIELD(variant, augmentation.width), OF_PICTURES, 1},
     {FIELD(variant, I), OF_BATCH | OF_LAYER | OF_WEIGHTS, 1},
-    {FIELD(variant, O), OF_LAYER | OF_ROWS | OF_WEIGHTS, 1},
+    {FIELD(variant, O), OF_LAYER | OF_ROWS | OF_WEIGHTS | OF_OUTPUTS, 1},
 };
 
 /* The kth size of a case that may shrink, and its least value; NULL after the last. */
@@ -204,6 +205,7 @@ static bool leave_out_of_variant(struct variant *v, size_t k)
                                            FIELD(variant, augmentation.changes.mixup),
                                            FIELD(variant, augmentation.changes.flip),
                                            FIELD(variant, below),
+                                           FIELD(variant, norm),
                                            FIELD(variant, is_ordered),
                                            FIELD(variant, is_bytes),
                                            FIELD(variant, quantiles),

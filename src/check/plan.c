@@ -29,14 +29,19 @@ static const struct plan_shape batches[] = {
     {1, 1, 0, 1, 0}, {31, 33, 0, 40, 9}, {7, 65, 0, 64, 0}, {257, 127, 0, 300, 43}, {32, 784, 0, 70, 1},
 };
 
+/* Outputs of a layer. */
+static const struct plan_shape outputs[] = {{1, 0, 1},   {2, 0, 3},     {7, 0, 65},  {33, 0, 31},
+                                            {65, 0, 10}, {129, 0, 130}, {257, 0, 17}};
+
 /* By the kind of an operation's shape; pictures have shapes of their own. */
 static const struct {
     const struct plan_shape *shapes;
     size_t count;
 } shapes_by[] = {
-    [DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)}, [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
-    [DIMENSIONS_STEP] = {layers, COUNT_OF(layers)},    [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
-    [DIMENSIONS_LOSS] = {logits, COUNT_OF(logits)},    [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
+    [DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)},  [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
+    [DIMENSIONS_STEP] = {layers, COUNT_OF(layers)},     [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
+    [DIMENSIONS_LOSS] = {logits, COUNT_OF(logits)},     [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)},
+    [DIMENSIONS_OUTPUTS] = {outputs, COUNT_OF(outputs)}};
 
 /* Products so large that CLBlast first copies its matrices to padded ones (from 896³ on, if it has no
  * parameters for the device), and one whose matrices need no padding. */
@@ -135,6 +140,9 @@ static const struct single_shape million[] = {
     {OPERATION_CLIP_FACTOR, {0, 1021, 1031}},
     {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
     {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
+    {OPERATION_FINISH, {1031, 0, 1021}},
+    {OPERATION_GATE_BACKWARD, {1031, 0, 1021}},
+    {OPERATION_NORM_BACKWARD, {1031, 0, 1021}},
 };
 
 /* The shape for contents other than normal numbers. */
@@ -216,7 +224,7 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
 static bool has_same_vocabulary(const struct variant *a, const struct variant *b)
 {
     return a->act == b->act && a->below == b->below && a->rule == b->rule && a->loss == b->loss &&
-           a->quantiles == b->quantiles;
+           a->quantiles == b->quantiles && a->norm == b->norm;
 }
 
 /* The variants with the most options, on the middle shape: one for each kind of activation, each rule and each
@@ -282,6 +290,8 @@ static void plan_odd_value(struct plan *plan, enum operation_name name, double o
 {
     struct variant middles[WAYS_TO_ASK];
     const size_t count = middles_of(name, middles);
+    if (operations_checked[name].dimensions == DIMENSIONS_OUTPUTS && odd == (double)INFINITY)
+        return; /* a norm or a gate does the same with both infinities */
     for (size_t i = 0; i < count; i++) {
         if (is_quick && takes_long_to_build(&middles[i]))
             continue;

@@ -52,6 +52,9 @@ static void describe_dimensions(enum dimensions dimensions, const struct variant
     case DIMENSIONS_WEIGHTS:
         add_words(text, "O=%zu I=%zu", v->O, v->I);
         break;
+    case DIMENSIONS_OUTPUTS:
+        add_words(text, "B=%zu O=%zu", v->B, v->O);
+        break;
     }
 }
 
@@ -87,6 +90,8 @@ void variant_describe(const struct operation *operation, const struct variant *v
         add_words(text, " noise=%g", changes->noise);
     if (changes->mixup > 0)
         add_words(text, " mixup=%g", changes->mixup);
+    if (v->norm != NORM_NONE)
+        add_words(text, " norm=%s", norms[v->norm].name);
     if (v->act != ACTIVATION_NONE)
         add_words(text, " %s", activations[v->act].name);
     if (v->below != ACTIVATION_NONE)
@@ -148,7 +153,7 @@ static bool parse_picture(const char *word, struct variant *v)
     return true;
 }
 
-/* The name of an activation, of the one below, of an optimiser's rule, or of a loss. */
+/* The name of an activation, of the one below, of a norm, of an optimiser's rule, or of a loss. */
 static bool parse_name(const char *word, struct variant *v)
 {
     for (int a = ACTIVATION_NONE + 1; a < ACTIVATION_COUNT; a++) {
@@ -158,6 +163,11 @@ static bool parse_name(const char *word, struct variant *v)
         *(is_gate ? &v->below : &v->act) = (enum activation)a;
         return true;
     }
+    for (int n = NORM_NONE + 1; n < NORM_COUNT; n++)
+        if (!strncmp(word, "norm=", 5) && !strcmp(word + 5, norms[n].name)) {
+            v->norm = (enum norm_kind)n;
+            return true;
+        }
     for (int r = 0; r < RULE_COUNT; r++)
         if (!strcmp(word, rules[r].name)) {
             v->rule = (enum rule)r;
@@ -248,6 +258,8 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
                is_stepped = v->rule != RULE_SGD || v->l2 != 0 || is_decayed;
     if (dimensions != DIMENSIONS_LOSS && (v->loss != LOSS_CROSS_ENTROPY || v->quantiles))
         return false;
+    if (v->norm != NORM_NONE && dimensions != DIMENSIONS_OUTPUTS)
+        return false;
     switch (dimensions) {
     case DIMENSIONS_PICTURES:
         return !v->O && !is_gated && !is_stepped;
@@ -265,6 +277,8 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
         return !is_data && !is_changed && !v->I && !is_gated && !is_stepped;
     case DIMENSIONS_WEIGHTS:
         return !is_data && !is_changed && !v->B && !is_gated;
+    case DIMENSIONS_OUTPUTS:
+        return !is_data && !is_changed && !v->I && !is_stepped;
     }
     return false;
 }
@@ -286,6 +300,8 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
     case DIMENSIONS_ROWS:
     case DIMENSIONS_LOSS:
         return fits(v->B, v->O * size_max(v->quantiles, 1));
+    case DIMENSIONS_OUTPUTS:
+        return fits(v->B, v->O);
     case DIMENSIONS_WEIGHTS:
         return fits(v->O, v->I);
     }
@@ -302,7 +318,8 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
                                            [DIMENSIONS_STEP] = "B=7 I=33 O=65 bytes",
                                            [DIMENSIONS_ROWS] = "B=31 C=10",
                                            [DIMENSIONS_LOSS] = "B=31 C=10 focal",
-                                           [DIMENSIONS_WEIGHTS] = "O=65 I=33 momentum=0.9"};
+                                           [DIMENSIONS_WEIGHTS] = "O=65 I=33 momentum=0.9",
+                                           [DIMENSIONS_OUTPUTS] = "B=7 O=65 norm=batch relu"};
     char copy[SHAPE_TEXT_MAX], *rest = NULL;
     *out = (struct variant){0};
     bool is_right = strlen(text) < sizeof copy;

@@ -173,6 +173,8 @@ static size_t operand_size(char letter, const struct variant *v)
         return v->O * size_max(v->quantiles, 1);
     case 'N':
         return v->N;
+    case 'L': /* lines that a norm normalises */
+        return v->norm == NORM_LAYER ? v->B : v->O;
     default:
         return 1;
     }

@@ -456,6 +456,92 @@ static clm_status call_clip_factor(struct clm_backend *be, const struct variant 
     return clip_factor(be, list, COUNT, v->l1, v->clip > 0 ? v->clip : CLIP, &t[2 * COUNT], error);
 }
 
+/* ---- a layer's end ---- */
+
+#define DROPPED_SHARE 0.25
+
+/* norm, dropout, activation, residual and gate in training; then the same norm with statistics that exist,
+ * in place. A row of NORM_LAYER has centre and inverse, or a column. */
+static const struct operand_row finish_rows[] = {
+    {"Z", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"scale", ROLE_INPUT, "1O", FILL_NORMAL, FILL_NORMAL, IF_NORMED},
+    {"shift", ROLE_INPUT, "1O", FILL_NORMAL, FILL_NORMAL, IF_NORMED},
+    {"mean", ROLE_UPDATED, "1O", FILL_OWN, FILL_OWN, IF_BATCH_NORMED},
+    {"variance", ROLE_UPDATED, "1O", FILL_WEIGHT, FILL_WEIGHT, IF_BATCH_NORMED},
+    {"centre", ROLE_OUTPUT, "1L", FILL_OWN, FILL_OWN, IF_NORMED},
+    {"inverse", ROLE_OUTPUT, "1L", FILL_OWN, FILL_OWN, IF_NORMED},
+    {"residual", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Y", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"gate", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Z and Y", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_finish(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              struct metrics *sums, struct clm_error *error)
+{
+    struct norm norm = {.kind = v->norm,
+                        .scale = {.value = t[1]},
+                        .shift = {.value = t[2]},
+                        .mean = t[3],
+                        .variance = t[4],
+                        .centre = t[5],
+                        .inverse = t[6]};
+    const struct dropout dropout = {
+        .share = DROPPED_SHARE, .seed = v->seed ^ 0x123456789abcdefu, .step = 1000 + v->B, .layer = 3};
+    const struct finish whole = {.norm = &norm,
+                                 .act = v->act,
+                                 .dropout = &dropout,
+                                 .residual = &t[7],
+                                 .gate = &t[9],
+                                 .is_training = true},
+                        plain = {.norm = &norm, .act = v->act};
+    (void)sums;
+    const clm_status status = layer_finish(be, &t[0], &whole, &t[8], error);
+    return status ? status : layer_finish(be, &t[10], &plain, &t[10], error);
+}
+
+/* The layer's output is "Y", or its saved gate. */
+static const struct operand_row gate_rows[] = {
+    {"dY", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"skip", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Y", ROLE_INPUT, "BO", FILL_ACTIVATION, FILL_ACTIVATION, IF_GATED},
+    {"dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"dY and dZ", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_gate_backward(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                     struct metrics *sums, struct clm_error *error)
+{
+    (void)sums;
+    const clm_status status = gate_backward(be, &t[0], &t[1], GATE(v->below, &t[2]), &t[3], error);
+    return status ? status : gate_backward(be, &t[4], NULL, GATE(v->below, &t[2]), &t[4], error);
+}
+
+static const struct operand_row norm_backward_rows[] = {
+    {"Z", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"dN", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"scale", ROLE_INPUT, "1O", FILL_NORMAL, FILL_NORMAL, ALWAYS},
+    {"centre", ROLE_INPUT, "1L", FILL_NORMAL, FILL_NORMAL, ALWAYS},
+    {"inverse", ROLE_INPUT, "1L", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"d scale", ROLE_OUTPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"d shift", ROLE_OUTPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_norm_backward(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                     struct metrics *sums, struct clm_error *error)
+{
+    struct norm norm = {.kind = v->norm == NORM_LAYER ? NORM_LAYER : NORM_BATCH,
+                        .scale = {.value = t[2], .gradient = t[5]},
+                        .shift = {.gradient = t[6]},
+                        .centre = t[3],
+                        .inverse = t[4]};
+    (void)sums;
+    return norm_backward(be, &norm, &t[0], &t[1], error);
+}
+
 const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather, .sliced = 'I'},
     [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows, call_gather},
@@ -481,6 +567,10 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                     call_softmax_backward},
     [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
     [OPERATION_CLIP_FACTOR] = {"clip_factor", DIMENSIONS_WEIGHTS, false, clip_rows, call_clip_factor},
+    [OPERATION_FINISH] = {"layer_finish", DIMENSIONS_OUTPUTS, false, finish_rows, call_finish},
+    [OPERATION_GATE_BACKWARD] = {"gate_backward", DIMENSIONS_OUTPUTS, false, gate_rows, call_gate_backward},
+    [OPERATION_NORM_BACKWARD] = {"norm_backward", DIMENSIONS_OUTPUTS, false, norm_backward_rows,
+                                 call_norm_backward},
 };
 
 const struct operation *operation_named(const char *name)
@@ -523,6 +613,10 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
         return !loss_table[v->loss].has_values;
     case IF_VALUES:
         return loss_table[v->loss].has_values;
+    case IF_NORMED:
+        return v->norm != NORM_NONE;
+    case IF_BATCH_NORMED:
+        return v->norm == NORM_BATCH;
     case ALWAYS:
         break;
     }
@@ -562,6 +656,17 @@ static size_t update_options(struct variant out[WAYS_TO_ASK])
     return count;
 }
 
+/* Each activation once, with one norm after the other, and ReLU without a norm. */
+static size_t finish_options(struct variant out[WAYS_TO_ASK])
+{
+    size_t count = 0;
+    out[count++] = (struct variant){.act = ACTIVATION_RELU};
+    for (int a = 0; a < ACTIVATION_COUNT; a++)
+        out[count++] =
+            (struct variant){.act = (enum activation)a, .norm = (enum norm_kind)((a + 1) % NORM_COUNT)};
+    return count;
+}
+
 size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK])
 {
     size_t count = 0;
@@ -585,8 +690,15 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
             out[count++] = (struct variant){.loss = (enum loss_kind)l};
         out[count++] = (struct variant){.loss = LOSS_QUANTILE, .quantiles = QUANTILES_TRIED};
         return count;
+    case OPERATION_FINISH:
+        return finish_options(out);
+    case OPERATION_NORM_BACKWARD:
+        out[count++] = (struct variant){.norm = NORM_BATCH};
+        out[count++] = (struct variant){.norm = NORM_LAYER};
+        return count;
     case OPERATION_BACKWARD_INPUT:
     case OPERATION_SOFTMAX_BACKWARD:
+    case OPERATION_GATE_BACKWARD:
         for (size_t a = 0; a < ACTIVATION_COUNT; a++)
             out[count++] = (struct variant){.below = (enum activation)a};
         return count;

@@ -43,6 +43,7 @@ struct variant {
     enum rule rule;
     enum loss_kind loss; /* of loss_gradient; cross-entropy is smoothed */
     size_t quantiles;    /* outputs for each target of the quantile loss; 0: one, of another quantile */
+    enum norm_kind norm;
     bool is_bytes, is_ordered;
     double momentum, l2, l1, weight_decay;
     double clip; /* of clip_factor: its most; of update: not 0 if the gradients are scaled */
@@ -74,15 +75,17 @@ enum presence {
     IF_SECOND_STATE,
     IF_SCALED,
     IF_LABELS, /* of a loss */
-    IF_VALUES
+    IF_VALUES,
+    IF_NORMED,
+    IF_BATCH_NORMED
 };
 
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */
     enum role role;
-    const char *
-        shape; /* rows and columns: letters of a variant's sizes, 1, b for the next batch, and C for O times the quantiles; "OI*": laid
-                        * out as a layer's weights */
+    /* rows and columns: letters of a variant's sizes, 1, b for the next batch, L for the lines of a norm, C for
+     * O times the quantiles; "OI*": laid out as a layer's weights */
+    const char *shape;
     enum fill fill;   /* bytes, classes and permutations have their own types, all others are real numbers */
     enum fill beside; /* the same, if the variant's own fill is tiny numbers */
     enum presence presence;
@@ -96,7 +99,8 @@ enum dimensions {
     DIMENSIONS_STEP, /* a layer, and the next batch */
     DIMENSIONS_ROWS,
     DIMENSIONS_LOSS, /* rows, with a loss */
-    DIMENSIONS_WEIGHTS
+    DIMENSIONS_WEIGHTS,
+    DIMENSIONS_OUTPUTS /* of a layer */
 };
 
 static inline bool has_products(enum dimensions dimensions)
@@ -137,6 +141,9 @@ enum operation_name {
     OPERATION_SOFTMAX_BACKWARD,
     OPERATION_UPDATE,
     OPERATION_CLIP_FACTOR,
+    OPERATION_FINISH,
+    OPERATION_GATE_BACKWARD,
+    OPERATION_NORM_BACKWARD,
     OPERATION_COUNT
 };
 

@@ -175,10 +175,9 @@ static void activate(struct stage *stage, double *z, const struct epilogue *epil
                                        stage->error);
 }
 
-/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU whose input is surely negative.
- * Any other activation moves by at most its largest slope times the error, and its own roundings are relative
- * to |z| or |y|. If z is infinite, so is z', and act has reached its limit. */
-static double activation_error(enum activation act, double z, double y, double error)
+/* Any activation but ReLU moves by at most its largest slope times the error, and its own roundings are
+ * relative to |z| or |y|. If z is infinite, so is z', and act has reached its limit. */
+double activation_error(enum activation act, double z, double y, double error)
 {
     const struct activation_about *const about = &activations[act];
     if (act == ACTIVATION_RELU)
@@ -266,18 +265,41 @@ static double step_gate_error(enum activation act, double y, double y_error, dou
            (about->roundings ? gamma_of(about->roundings) * about->slope_most * reach + FLUSHED : 0);
 }
 
-/* What the gate's own error adds: of a saved gate, or of the y that it is computed from. */
-static double gate_error(const struct gate *gate, size_t i, double product, double error)
+/* The same for a gate that is a function of the output y. */
+static double output_gate_error(enum activation act, double y, double y_error, double product, double error)
+{
+    const struct activation_about *const about = &activations[act];
+    if (isinf(about->bend_most))
+        return step_gate_error(act, y, y_error, product, error);
+    const double slope = smooth_gate_error(act, y_error * (1 + y_error));
+    return (fabs(product) + error) * (slope + gamma_of(2) * about->slope_most) + FLUSHED;
+}
+
+/* A saved gate may have a factor of dropout, and so be larger than the largest slope. */
+double gate_error(const struct gate *gate, size_t i, double product, double error)
 {
     const struct activation_about *const about = &activations[gate->act];
     if (about->gate == GATE_ONE)
         return 0;
     const double of = values_of(gate->of)[i], of_error = errors_of(gate->of)[i];
-    if (isinf(about->bend_most))
-        return step_gate_error(gate->act, of, of_error, product, error);
-    const double slope = about->gate == GATE_SAVED ? fmin(of_error, 2 * about->slope_most)
-                                                   : smooth_gate_error(gate->act, of_error * (1 + of_error));
-    return (fabs(product) + error) * (slope + gamma_of(2) * about->slope_most) + FLUSHED;
+    if (about->gate == GATE_OF_OUTPUT)
+        return output_gate_error(gate->act, of, of_error, product, error);
+    const double size = fmax(fabs(of) + of_error, about->slope_most);
+    return (fabs(product) + error) * (of_error + gamma_of(2) * size) + FLUSHED;
+}
+
+/* The slope of a function of y is what the gate makes of 1. */
+double slope_error(enum activation act, double z, double z_error, double y, double y_error)
+{
+    switch (activations[act].gate) {
+    case GATE_SAVED:
+        return smooth_gate_error(act, isinf(z) ? 0 : z_error);
+    case GATE_OF_OUTPUT:
+        return output_gate_error(act, y, y_error, 1, 0);
+    case GATE_ONE:
+        break;
+    }
+    return 0;
 }
 
 clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,

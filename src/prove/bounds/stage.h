@@ -81,6 +81,16 @@ CLM_MUST_CHECK clm_status label_loss_errors(const struct loss *loss, const struc
                                             const struct targets *targets, const struct tensor *dZ,
                                             const struct metrics *sums, struct clm_error *error);
 
+/* ---- activations and gates, in linear.c ---- */
+
+/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU whose input is surely
+ * negative. */
+double activation_error(enum activation act, double z, double y, double error);
+/* How far act' may be off if z and y = act(z) are. */
+double slope_error(enum activation act, double z, double z_error, double y, double y_error);
+/* What element i of a gate adds to the error of a product that it multiplies: its own error and roundings. */
+double gate_error(const struct gate *gate, size_t i, double product, double error);
+
 /* ---- the operations, for the backend's table ---- */
 
 __typeof__(gather) bounds_gather;
@@ -89,6 +99,9 @@ __typeof__(linear_forward) bounds_forward;
 __typeof__(softmax_xent) bounds_softmax_xent;
 __typeof__(loss_gradient) bounds_loss_gradient;
 __typeof__(softmax) bounds_softmax;
+__typeof__(layer_finish) bounds_layer_finish;
+__typeof__(gate_backward) bounds_gate_backward;
+__typeof__(norm_backward) bounds_norm_backward;
 __typeof__(linear_backward_input) bounds_backward_input;
 __typeof__(linear_backward_params) bounds_backward_params;
 __typeof__(linear_backward_update) bounds_backward_update;
