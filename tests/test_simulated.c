@@ -242,6 +242,8 @@ START_TEST(rows_and_steps)
         {OPERATION_UPDATE, {.O = 5, .I = 13}},
         {OPERATION_CLIP_FACTOR, {.O = 1, .I = 1}},
         {OPERATION_CLIP_FACTOR, {.O = 5, .I = 77}},
+        {OPERATION_BLENDS, {.O = 1, .I = 1}},
+        {OPERATION_BLENDS, {.O = 5, .I = 77}},
         {OPERATION_FINISH, {.B = 1, .O = 1}},
         {OPERATION_FINISH, {.B = 19, .O = 7}},
         {OPERATION_GATE_BACKWARD, {.B = 1, .O = 1}},

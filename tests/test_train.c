@@ -900,6 +900,69 @@ START_TEST(inputs_of_another_kind_are_refused)
 }
 END_TEST
 
+/* Minibatches whose gradients are added up are one minibatch, to rounding; so are the last ones of an epoch, which
+ * are fewer and smaller. The bound is that of `trajectory`. */
+START_TEST(gradients_add_up)
+{
+    const enum fixture kind = kinds[_i];
+    struct clm_data *data = fixture_data(4 * 16 + 11, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, "he", 11, hidden),
+                     *model = fixture_model(data, "he", 11, hidden);
+    struct net net = net_of(start);
+    struct epochs_heard record = {0};
+    const struct step step = {.learning_rate = 0.1, .momentum = 0.9, .l2 = 0.01};
+    const double loss = train_by_hand(&net, data, 16, &step);
+    train(kind, model, data,
+          train_settings("epochs 1 batch 8 accumulate 2 lr 0.1 momentum 0.9 l2 0.01 seed 3"), &record, false);
+    ck_assert_within(relative_difference(model, &net, start), 0.0, kind == FIXTURE_REFERENCE ? 5e-6 : 1e-4);
+    ck_assert_within(record.epochs[0].train_loss, loss, kind == FIXTURE_REFERENCE ? 1e-9 : 1e-5);
+    net_free(&net);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+static char split_note[512];
+
+static void keep_split_note(void *user, const char *sentence)
+{
+    (void)user;
+    if (strstr(sentence, "do not fit"))
+        snprintf(split_note, sizeof split_note, "%s", sentence);
+}
+
+/* A minibatch whose outputs do not fit into the memory is taken in parts, and the net is the same to rounding. */
+START_TEST(a_batch_that_does_not_fit_comes_in_parts)
+{
+    static const char settings[] = "epochs 2 batch 256 lr 0.1 momentum 0.9 seed 3 resident no";
+    struct clm_data *data = fixture_data(300, 0, 31, 10);
+    struct clm_model *whole = fixture_model(data, "he", 11, hidden),
+                     *split = fixture_model(data, "he", 11, hidden);
+    struct epochs_heard record = {0};
+    struct clm_settings *const asked = train_settings("%s", settings);
+    const size_t planned =
+        train(kinds[_i], whole, data, train_settings("%s", settings), &record, false).memory_planned;
+    struct clm_backend *const backend = fixture_backend(kinds[_i]);
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    split_note[0] = '\0';
+    backend->on_note = keep_split_note;
+    backend->memory_limit = planned / 2;
+    ck_assert_done(clm_train(backend, split, data, asked, NULL, &result, &error));
+    ck_assert_uint_le(result.memory_peak, planned / 2);
+    ck_assert_ptr_nonnull(strstr(split_note, "steps of 256 rows do not fit"));
+    for (size_t p = 0; p < whole->parameter_count; p++)
+        for (size_t i = 0; i < parameter_elements(&whole->specs[p]); i++)
+            ck_assert_within((double)split->values[p][i], (double)whole->values[p][i], 1e-5);
+    clm_settings_free(asked);
+    clm_backend_close(backend);
+    clm_model_free(whole);
+    clm_model_free(split);
+    clm_data_close(data);
+}
+END_TEST
+
 /* If the device has too little memory, a sentence says so before anything is allocated. */
 START_TEST(too_much_memory)
 {
@@ -933,6 +996,8 @@ int main(void)
     Suite *suite = suite_create("train");
     TCase *cases = tcase_create("train");
     test_add_sampled(cases, trajectory, 0, 2 * KIND_COUNT, 1);
+    test_add_sampled(cases, gradients_add_up, 0, KIND_COUNT, 1);
+    test_add_sampled(cases, a_batch_that_does_not_fit_comes_in_parts, 0, KIND_COUNT, 1);
     test_add_sampled(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT, 1);
     test_add_sampled(cases, weighted_trajectory, 0, 2 * KIND_COUNT, 1);
     tcase_add_loop_test(cases, equal_weights_are_none, 0, 3);

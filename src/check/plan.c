@@ -121,6 +121,17 @@ static const struct step_case trainings[] = {
      .l2 = 0.01,
      .l1 = 0.001,
      .clip = 0.25},
+    {.widths = {33, 31, 10}, .rows = 40, .batch = 31, .epochs = 2, .momentum = 0.9, .average = 0.5},
+    {.widths = {33, 31, 10}, .rows = 40, .batch = 31, .epochs = 2, .momentum = 0.9, .l2 = 0.01, .parts = 3},
+    {.widths = {33, 31, 10},
+     .rows = 40,
+     .batch = 31,
+     .epochs = 2,
+     .momentum = 0.9,
+     .average = 0.2,
+     .parts = 4,
+     .clip = 0.25,
+     .is_weighted = true},
 };
 
 /* Outputs of a million elements, of which a single one may be wrong. */
@@ -138,6 +149,7 @@ static const struct single_shape million[] = {
     {OPERATION_UPDATES, {7, 1021, 1031}},
     {OPERATION_UPDATE, {0, 1021, 1031}},
     {OPERATION_CLIP_FACTOR, {0, 1021, 1031}},
+    {OPERATION_BLENDS, {0, 1021, 1031}},
     {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
     {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
     {OPERATION_FINISH, {1031, 0, 1021}},

@@ -128,6 +128,12 @@ static struct step step_of_case(const struct step_case *which, size_t number)
     return step;
 }
 
+/* The most rows of a batch that the net takes at once. */
+static size_t steps_part_rows(const struct step_case *which)
+{
+    return divide_up(which->batch, size_max(which->parts, 1));
+}
+
 static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
                                const struct step_case *which, struct clm_error *error)
 {
@@ -136,7 +142,10 @@ static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, 
     clm_status status;
     use.keeps_gradients = !step_is_linear(&step);
     use.extras.clip_norm = which->clip;
-    if ((status = network_create(be, &model->architecture, which->batch, use, &trainee->net, error)) ||
+    use.extras.average = which->average;
+    use.extras.has_parts = which->parts > 1;
+    if ((status =
+             network_create(be, &model->architecture, steps_part_rows(which), use, &trainee->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
         (which->is_weighted && (status = network_prepare_weights(&trainee->net, error))) ||
         (status = network_write(&trainee->net, model, error)) ||
@@ -194,6 +203,37 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
                               .is_weighted = which->is_weighted};
 }
 
+/* The rows of a batch from row `done` on, as a part of it. */
+static struct minibatch part_from(const struct step_case *which, const struct minibatch *batch, size_t done)
+{
+    struct minibatch part = *batch;
+    part.first += done;
+    part.position += done;
+    part.rows = size_min(steps_part_rows(which), batch->rows - done);
+    return part;
+}
+
+/* A step of a batch in parts; the first one has been gathered. */
+static clm_status steps_take_parts(struct trainee *trainee, const struct step_case *which,
+                                   const struct step *step, const struct minibatch *batch,
+                                   const struct minibatch *next, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t done = 0; status == CLM_OK && done < batch->rows;) {
+        struct minibatch after;
+        const size_t rows = size_min(steps_part_rows(which), batch->rows - done);
+        const struct batch_part part = {.first = done,
+                                        .rows = rows,
+                                        .share = (double)rows / (double)batch->rows,
+                                        .is_last = done + rows == batch->rows};
+        done += rows;
+        after = part.is_last ? part_from(which, next, 0) : part_from(which, batch, done);
+        status =
+            network_step_part(&trainee->net, &part, step, &trainee->sums, after.rows ? &after : NULL, error);
+    }
+    return status;
+}
+
 static clm_status steps_take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
                                   size_t first, struct clm_error *error)
 {
@@ -206,10 +246,13 @@ static clm_status steps_take_step(struct trainee *trainee, const struct step_cas
     const struct minibatch batch = minibatch_from(which, &data, &parts[PART_ORDER], &augmentation, first);
     const struct minibatch next =
         minibatch_from(which, &data, batch.order, &augmentation, first + batch.rows);
-    clm_status status;
-    if ((first == 0 && (status = network_gather(&trainee->net, &batch, error))) ||
-        (status =
-             network_step(&trainee->net, batch.rows, &step, &trainee->sums, next.rows ? &next : NULL, error)))
+    const struct minibatch begin = part_from(which, &batch, 0);
+    clm_status status = first == 0 ? network_gather(&trainee->net, &begin, error) : CLM_OK;
+    if (status == CLM_OK)
+        status = which->parts > 1 ? steps_take_parts(trainee, which, &step, &batch, &next, error)
+                                  : network_step(&trainee->net, batch.rows, &step, &trainee->sums,
+                                                 next.rows ? &next : NULL, error);
+    if (status != CLM_OK)
         return status;
     return backend_pace(trainee->net.be, error);
 }
@@ -248,6 +291,10 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
         status = judge_one(out, be, bounds, name, "", &got->value, &expected->value, error);
         for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
             status = judge_one(out, be, bounds, name, kinds[s], &got->state[s], &expected->state[s], error);
+        const struct tensor *const average = &device->net.optimiser.averages[n];
+        if (status == CLM_OK)
+            status = judge_one(out, be, bounds, name, " average", average,
+                               bounds ? &right->net.optimiser.averages[n] : average, error);
     }
     return status;
 }
@@ -262,6 +309,8 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 /* Numbers after the others, if one of them is not 0. */
 #define PENALTIES " l1=%lg decay=%lg"
 #define CLIPPED   " clip=%lg"
+#define AVERAGED  " average=%lg"
+#define IN_PARTS  " parts=%zu"
 
 /* " relu" if it is not what the nets of verify mostly have; "" if it is. */
 static const char *word_of(char word[24], bool is_usual, const char *name)
@@ -270,17 +319,21 @@ static const char *word_of(char word[24], bool is_usual, const char *name)
     return word;
 }
 
-#define EXTRAS_TEXT_MAX 64
+#define EXTRAS_TEXT_MAX 144
 
-/* The penalties as PENALTIES writes them, and the clipping; "" if they are 0. */
+/* The penalties as PENALTIES writes them, the clipping and so on; "" if they are 0. */
 static const char *extras_of(char text[EXTRAS_TEXT_MAX], const struct step_case *which)
 {
-    size_t used = 0;
-    text[0] = '\0';
+    char penalties[48] = "", clip[32] = "", average[32] = "", parts[32] = "";
     if (which->l1 != 0 || which->weight_decay != 0)
-        used = (size_t)snprintf(text, EXTRAS_TEXT_MAX, PENALTIES, which->l1, which->weight_decay);
-    if (which->clip != 0 && used < EXTRAS_TEXT_MAX)
-        snprintf(text + used, EXTRAS_TEXT_MAX - used, CLIPPED, which->clip);
+        snprintf(penalties, sizeof penalties, PENALTIES, which->l1, which->weight_decay);
+    if (which->clip != 0)
+        snprintf(clip, sizeof clip, CLIPPED, which->clip);
+    if (which->average != 0)
+        snprintf(average, sizeof average, AVERAGED, which->average);
+    if (which->parts > 1)
+        snprintf(parts, sizeof parts, IN_PARTS, which->parts);
+    snprintf(text, EXTRAS_TEXT_MAX, "%s%s%s%s", penalties, clip, average, parts);
     return text;
 }
 
@@ -354,6 +407,10 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
         flags += length;
     if (sscanf(flags, CLIPPED "%n", &out->clip, &length) == 1)
         flags += length;
+    if (sscanf(flags, AVERAGED "%n", &out->average, &length) == 1)
+        flags += length;
+    if (sscanf(flags, IN_PARTS "%n", &out->parts, &length) == 1)
+        flags += length;
     parse_vocabulary(&flags, out);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
@@ -362,7 +419,8 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     bool is_sensible = read == 5 && !*flags && out->widths[1] && out->batch && out->rows && out->epochs &&
                        out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
                        out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0 && out->l1 >= 0 &&
-                       out->weight_decay >= 0 && out->clip >= 0;
+                       out->weight_decay >= 0 && out->clip >= 0 && out->average >= 0 && out->average < 1 &&
+                       out->parts <= out->batch;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {

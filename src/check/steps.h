@@ -12,6 +12,8 @@ struct step_case {
     size_t widths[STEPS_WIDTHS_MAX]; /* a 0 ends them if there are fewer */
     size_t rows, batch, epochs;
     double momentum, l2, l1, weight_decay;
+    double average;      /* the decay of the moving average of the parameters; 0: there is none */
+    size_t parts;        /* in which a batch comes; 0: as a whole */
     double clip;         /* the most that the length of all gradients may be; 0: any */
     enum activation act; /* of the hidden layers */
     enum rule rule;      /* RULE_SGD: the momentum says whether it is RULE_MOMENTUM */

@@ -132,16 +132,25 @@ static void print_rule(const struct clm_settings *settings)
             printf(" %s %g", names[i], clm_settings_number(settings, names[i]));
     if (clm_settings_number(settings, "l1") > 0)
         printf(" l1 %g", clm_settings_number(settings, "l1"));
+    if (clm_settings_is_set(settings, "clip-norm"))
+        printf(" clip-norm %g", clm_settings_number(settings, "clip-norm"));
+    if (clm_settings_is_set(settings, "average"))
+        printf(" average %g", clm_settings_number(settings, "average"));
     printf(", ");
 }
 
 static void print_settings(const struct clm_settings *settings, size_t rows)
 {
     const size_t epochs = clm_settings_count(settings, "epochs"),
-                 batch = clm_settings_count(settings, "batch"), steps = rows / batch + (rows % batch != 0);
-    printf("training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g (%s), ", epochs,
-           epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", batch, clm_settings_number(settings, "lr"),
-           clm_settings_text(settings, "schedule"));
+                 batch = clm_settings_count(settings, "batch"),
+                 accumulate = clm_settings_count(settings, "accumulate"), step_rows = batch * accumulate,
+                 steps = rows / step_rows + (rows % step_rows != 0);
+    char together[48] = "";
+    if (accumulate > 1)
+        snprintf(together, sizeof together, " (%zu a step)", accumulate);
+    printf("training  %zu epoch%s of %zu step%s, minibatches of %zu%s, learning rate %g (%s), ", epochs,
+           epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", batch, together,
+           clm_settings_number(settings, "lr"), clm_settings_text(settings, "schedule"));
     print_rule(settings);
     printf("l2 %g, seed %s%s\n", clm_settings_number(settings, "l2"), clm_settings_text(settings, "seed"),
            clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");

@@ -100,6 +100,17 @@ clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t bat
     return status;
 }
 
+clm_status tensor_create_like(struct clm_backend *be, const struct tensor *like, struct tensor *out,
+                              struct clm_error *error)
+{
+    const size_t whole_rows = like->panel ? round_up(like->rows, like->panel) : like->rows;
+    const clm_status status =
+        backend_create_tensor(be, like->type, like->rows, like->columns, whole_rows, out, error);
+    if (status == CLM_OK)
+        out->panel = like->panel;
+    return status;
+}
+
 void tensor_free(struct clm_backend *be, struct tensor *tensor)
 {
     if (tensor->memory) {
@@ -866,6 +877,23 @@ clm_status clip_factor(struct clm_backend *be, struct parameter *const *list, si
     if (status == CLM_OK && !(most > 0 && l1 >= 0))
         status = clm_fail(error, CLM_ERROR_ARGUMENT, "%s: a length of %g with l1 %g", here, most, l1);
     return status ? status : be->operations->clip_factor(be, list, count, l1, most, factor, error);
+}
+
+clm_status blends(struct clm_backend *be, const struct blend *list, size_t count, enum blend_way way,
+                  double share, struct clm_error *error)
+{
+    const char *const here = "blends";
+    clm_status status = CLM_OK;
+    for (size_t b = 0; status == CLM_OK && b < count; b++) {
+        const struct tensor *const into = list[b].into;
+        if ((status = backend_expect(here, "into", into, TENSOR_REAL, into->rows, into->columns, error)) ==
+            CLM_OK)
+            status = expect_like(here, "from", list[b].from, into, error);
+    }
+    if (status == CLM_OK && !(share >= 0 && share <= 1))
+        status = clm_fail(error, CLM_ERROR_ARGUMENT, "%s: a share of %g, which has to be from 0 to 1", here,
+                          share);
+    return status ? status : be->operations->blends(be, list, count, way, share, error);
 }
 
 /* ---- profile ---- */

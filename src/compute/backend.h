@@ -177,6 +177,9 @@ CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type
  * to `batch` rows want. backend_prepare may choose these products: call it before. */
 CLM_MUST_CHECK clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t batch,
                                          struct tensor *out, struct clm_error *error);
+/* A tensor of the same type, shape and layout as another. */
+CLM_MUST_CHECK clm_status tensor_create_like(struct clm_backend *be, const struct tensor *like,
+                                             struct tensor *out, struct clm_error *error);
 /* Frees *tensor, which may be empty, and makes it empty. */
 void tensor_free(struct clm_backend *be, struct tensor *tensor);
 
@@ -427,6 +430,23 @@ CLM_MUST_CHECK clm_status parameters_step(struct clm_backend *be, struct paramet
 CLM_MUST_CHECK clm_status clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count,
                                       double l1, double most, struct tensor *factor, struct clm_error *error);
 
+/* Two tensors of the same shape and layout. */
+struct blend {
+    struct tensor *into;
+    const struct tensor *from;
+};
+
+enum blend_way {
+    BLEND_SET, /* into = share from; what was there is not read */
+    BLEND_ADD, /* into = into + share from */
+    BLEND_MEAN /* into = into + share (from - into) */
+};
+
+/* The same sum for each pair of a list; no tensor is written twice. Takes few launches if the backend can.
+ * share is from 0 to 1. */
+CLM_MUST_CHECK clm_status blends(struct clm_backend *be, const struct blend *list, size_t count,
+                                 enum blend_way way, double share, struct clm_error *error);
+
 /* ---- what an implementation provides: the same operations, shapes already checked ---- */
 
 /* One kernel's totals while a profile was taken. */
@@ -517,6 +537,7 @@ struct backend_operations {
     __typeof__(parameter_step) *parameter_step;
     __typeof__(parameters_step) *parameters_step; /* NULL: one after the other */
     __typeof__(clip_factor) *clip_factor;
+    __typeof__(blends) *blends;
 };
 
 /* These open a backend without testing it. src/prove opens one for use. */

@@ -330,7 +330,8 @@ struct network_memory network_memory(const struct network *net)
         for (size_t s = 0; s < STATES_MOST; s++)
             memory.states += parameter->state[s].bytes;
     }
-    memory.gradients += net->optimiser.scale.bytes;
+    memory.gradients += optimiser_bytes(&net->optimiser);
+    memory.states += optimiser_average_bytes(&net->optimiser);
     for (size_t l = 0; l < net->architecture.depth; l++)
         memory.activations += layer_bytes(&net->layers[l]);
     for (size_t s = 0; s < architecture_statistic_count(&net->architecture); s++)
@@ -404,7 +405,7 @@ static clm_status write_parameters(struct network *net, const struct clm_model *
         for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
             status = write_zeros(net->be, &parameter->state[s], error);
     }
-    return status;
+    return status ? status : optimiser_begin(&net->optimiser, error);
 }
 
 clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error)
@@ -735,11 +736,38 @@ clm_status network_step(struct network *net, size_t rows, const struct step *ste
     clm_status status;
     net->step_number = step->number;
     if (!net->keeps_gradients) {
-        status = network_propagate(net, rows, sums, error);
-        return status ? status : step_at_once(net, rows, step, next, error);
+        if ((status = network_propagate(net, rows, sums, error)) ||
+            (status = step_at_once(net, rows, step, next, error)))
+            return status;
+        return optimiser_average(&net->optimiser, step->number, error);
     }
     if ((status = network_gradients(net, rows, step->l2, sums, error)) ||
-        (status = optimiser_step(&net->optimiser, step, error)))
+        (status = optimiser_step(&net->optimiser, step, false, error)) ||
+        (status = optimiser_average(&net->optimiser, step->number, error)))
         return status;
     return next ? network_gather(net, next, error) : CLM_OK;
+}
+
+/* Apart from each other, the parts of a step drop elements as steps do that are far away: 2^32 divided by the
+ * golden ratio, whose multiples are far apart. */
+#define PART_APART 2654435769u
+
+/* The penalty of squares is in the gradient of each part, and the shares add up to 1. */
+clm_status network_step_part(struct network *net, const struct batch_part *part, const struct step *step,
+                             struct metrics *sums, const struct minibatch *next, struct clm_error *error)
+{
+    clm_status status;
+    net->step_number = (uint32_t)(step->number + part->first * PART_APART);
+    if ((status = network_gradients(net, part->rows, step->l2, sums, error)) ||
+        (status = optimiser_add(&net->optimiser, part->share, part->first == 0, error)))
+        return status;
+    if (part->is_last && ((status = optimiser_step(&net->optimiser, step, true, error)) ||
+                          (status = optimiser_average(&net->optimiser, step->number, error))))
+        return status;
+    return next ? network_gather(net, next, error) : CLM_OK;
+}
+
+void network_exchange_average(struct network *net)
+{
+    optimiser_exchange(&net->optimiser);
 }

@@ -32,7 +32,7 @@ struct network {
     size_t vector_count;
     struct tensor **statistics; /* in the order of architecture_statistic */
     bool has_dropped_inputs;    /* X is as it is after the dropout of inputs */
-    struct optimiser optimiser; /* of a net that keeps gradients */
+    struct optimiser optimiser;
 };
 
 /* The loss that `architecture` is made for, as validation has it: without smoothing. */
@@ -126,6 +126,24 @@ struct tensor network_logits(const struct network *net, size_t rows);
 CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const struct step *step,
                                        struct metrics *sums, const struct minibatch *next,
                                        struct clm_error *error);
+
+/* `rows` rows of a batch, after `first` others of it; and what share they are of all. */
+struct batch_part {
+    size_t first, rows;
+    double share;
+    bool is_last;
+};
+
+/* network_step for a batch that comes in parts, for a network with extras.has_parts. The last part takes the
+ * step; its gradient is that of the whole batch's mean loss. `next` is the part after this one, or that of the
+ * next batch. */
+CLM_MUST_CHECK clm_status network_step_part(struct network *net, const struct batch_part *part,
+                                            const struct step *step, struct metrics *sums,
+                                            const struct minibatch *next, struct clm_error *error);
+
+/* Exchanges the parameters' values and their moving averages, if there are any: for a look at the averaged net
+ * between two steps. A second call restores them. */
+void network_exchange_average(struct network *net);
 
 /* Forward, loss and the gradients of all parameters, without a step; for a network that keeps them. What is
  * dropped is that of step number net->step_number, at first 1. */

@@ -11,6 +11,7 @@
 #define MIXED_SHARE   0.3125 /* λ: the weight of a row's own label */
 #define PENALTY       0.01
 #define EPSILON       1e-3 /* so large that a step without it is noticed */
+#define BLEND_SHARE   0.3
 #define CLIP          0.5
 #define CLIP_FAINT    5e-7 /* so small that CLIP_EPSILON is noticed if all gradients are 0 */
 #define CLIP_FAR      1e6  /* which few gradients reach */
@@ -456,6 +457,44 @@ static clm_status call_clip_factor(struct clm_backend *be, const struct variant 
     return clip_factor(be, list, COUNT, v->l1, v->clip > 0 ? v->clip : CLIP, &t[2 * COUNT], error);
 }
 
+#define PAIR_ROWS(of, role, shape)                                                                           \
+    {"into" of, role, shape, FILL_OWN, FILL_OWN, ALWAYS},                                                    \
+    {                                                                                                        \
+        "from" of, ROLE_INPUT, shape, FILL_OWN, FILL_OWN, ALWAYS                                             \
+    }
+
+/* Two that are set, more that are added than a launch takes, and two that become means. */
+static const struct operand_row blends_rows[] = {
+    PAIR_ROWS(" that is set", ROLE_OUTPUT, "OI"),
+    PAIR_ROWS(" 2 that is set", ROLE_OUTPUT, "1I"),
+    PAIR_ROWS("", ROLE_UPDATED, "OI"),
+    PAIR_ROWS(" 2", ROLE_UPDATED, "1O"),
+    PAIR_ROWS(" 3", ROLE_UPDATED, "1I"),
+    PAIR_ROWS(" 4", ROLE_UPDATED, "11"),
+    PAIR_ROWS(" 5", ROLE_UPDATED, "1O"),
+    PAIR_ROWS(" 6", ROLE_UPDATED, "1I"),
+    PAIR_ROWS(" 7", ROLE_UPDATED, "11"),
+    PAIR_ROWS(" of mean", ROLE_UPDATED, "OI"),
+    PAIR_ROWS(" 2 of mean", ROLE_UPDATED, "1O"),
+    {0},
+};
+_Static_assert(sizeof blends_rows / sizeof *blends_rows <= OPERANDS_MAX + 1, "room for all operands");
+
+static clm_status call_blends(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              struct metrics *sums, struct clm_error *error)
+{
+    enum { SET = 2, ADDED = 7, MEANS = 2 };
+    struct blend pairs[SET + ADDED + MEANS];
+    clm_status status;
+    (void)v, (void)sums;
+    for (size_t b = 0; b < SET + ADDED + MEANS; b++)
+        pairs[b] = (struct blend){&t[2 * b], &t[2 * b + 1]};
+    if ((status = blends(be, pairs, SET, BLEND_SET, BLEND_SHARE, error)) ||
+        (status = blends(be, pairs + SET, ADDED, BLEND_ADD, BLEND_SHARE, error)))
+        return status;
+    return blends(be, pairs + SET + ADDED, MEANS, BLEND_MEAN, BLEND_SHARE, error);
+}
+
 /* ---- a layer's end ---- */
 
 #define DROPPED_SHARE 0.25
@@ -566,6 +605,7 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
     [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
+    [OPERATION_BLENDS] = {"blends", DIMENSIONS_WEIGHTS, false, blends_rows, call_blends},
     [OPERATION_CLIP_FACTOR] = {"clip_factor", DIMENSIONS_WEIGHTS, false, clip_rows, call_clip_factor},
     [OPERATION_FINISH] = {"layer_finish", DIMENSIONS_OUTPUTS, false, finish_rows, call_finish},
     [OPERATION_GATE_BACKWARD] = {"gate_backward", DIMENSIONS_OUTPUTS, false, gate_rows, call_gate_backward},

@@ -122,17 +122,18 @@ static size_t activation_names(const char **names, size_t most)
 
 /* ---- how a row is written ---- */
 
-#define IS(text)         text, NULL  /* the default value */
-#define MEANS(words)     NULL, words /* no default value; that means `words` */
-#define IS_BUT(text, w)  text, w     /* the default value; `w`: what the command does without the option */
-#define UNSET            NULL, NULL
-#define FROM(n)          n, HUGE_VAL, false, false
-#define ABOVE(n)         n, HUGE_VAL, true, false
-#define FROM_TO(n, m)    n, m, false, false
-#define FROM_BELOW(n, m) n, m, false, true
-#define COUNT_FROM(n)    n, SETTING_MANY, false, false
-#define ANY_COUNT        0, 0x1p64, false, false
-#define ANY              -HUGE_VAL, HUGE_VAL, false, false
+#define IS(text)          text, NULL  /* the default value */
+#define MEANS(words)      NULL, words /* no default value; that means `words` */
+#define IS_BUT(text, w)   text, w     /* the default value; `w`: what the command does without the option */
+#define UNSET             NULL, NULL
+#define FROM(n)           n, HUGE_VAL, false, false
+#define ABOVE(n)          n, HUGE_VAL, true, false
+#define FROM_TO(n, m)     n, m, false, false
+#define FROM_BELOW(n, m)  n, m, false, true
+#define ABOVE_BELOW(n, m) n, m, true, true
+#define COUNT_FROM(n)     n, SETTING_MANY, false, false
+#define ANY_COUNT         0, 0x1p64, false, false
+#define ANY               -HUGE_VAL, HUGE_VAL, false, false
 
 /* `...` is the default value and the limits, which are several fields */
 #define ROW(type, name, argument, commands, names, list, help, ...)                                          \
@@ -322,6 +323,11 @@ const struct setting_row setting_rows[] = {
            "a further penalty: LAMBDA times the sum of absolute weights, biases excluded"),
     NUMBER("weight-decay", "LAMBDA", TRAIN, MEANS("0; adamw: 0.01"), FROM(0),
            "each step takes the learning rate times LAMBDA times the weight away from it, biases excluded"),
+    COUNT("accumulate", "N", TRAIN, IS("1"), FROM_TO(1, 1 << 20),
+          "minibatches of a step: their gradients are added up, as if a minibatch had N times as many rows"),
+    NUMBER(
+        "average", "DECAY", TRAIN, MEANS("none"), ABOVE_BELOW(0, 1),
+        "keep a moving average of the weights, which is scored and saved; each step keeps DECAY of it, at first less"),
     NUMBER(
         "clip-norm", "LENGTH", TRAIN, MEANS("none"), ABOVE(0),
         "scale the gradients of a step down together if their common length, penalties included, is over LENGTH"),

@@ -20,6 +20,7 @@
 /* The settings that training reads, by type. */
 struct train_options {
     size_t epochs, batch;
+    size_t accumulate; /* minibatches of a step */
     enum clm_resident resident;
     /* Rows that are shuffled together, in blocks of at most a megabyte that each epoch draws from the whole
      * set. 0 means all rows if they are resident, else as many as fit. Rounded down to whole blocks. Streamed
@@ -36,6 +37,11 @@ struct train_options {
     struct clm_train_hooks hooks;
 };
 
+/* A step takes `step_rows` rows, in parts of at most `part` rows that fit into the backend's memory. */
+struct split {
+    size_t step_rows, part;
+};
+
 /* Everything that training holds on the backend. At the end a resident test set replaces the training data.
  * If data is streamed, all sets go through one feed, one after the other. */
 struct training {
@@ -43,6 +49,7 @@ struct training {
     const struct clm_data *data;
     const struct train_options *options;
     struct network net;
+    struct split split;
     struct residency residency;
     struct feed train, validation, test;
     struct augmentation augmentation;
@@ -96,11 +103,12 @@ static void free_training_data(struct training *t)
     feed_free(&t->validation);
 }
 
-static struct network_use train_use(const struct train_options *options)
+static struct network_use train_use(const struct train_options *options, struct split split)
 {
     struct network_use use = NETWORK_TRAIN(options->step.rule);
     use.keeps_gradients = !step_is_linear(&options->step);
     use.extras = options->extras;
+    use.extras.has_parts = split.part < split.step_rows;
     return use;
 }
 
@@ -109,7 +117,7 @@ static clm_status train_create_network(struct training *t, const struct clm_mode
 {
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
-        status = network_create(t->be, &model->architecture, t->options->batch, train_use(t->options),
+        status = network_create(t->be, &model->architecture, t->split.part, train_use(t->options, t->split),
                                 &t->net, error);
     t->net.seed = t->options->seed;
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
@@ -170,7 +178,7 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
     const struct residency_wish wish = {
         .resident = t->options->resident,
         .shard = t->options->shard,
-        .batch = t->options->batch,
+        .batch = t->split.part,
         .is_weighted = is_weighted(t),
         .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
         .rows_most = largest_set(data)};
@@ -225,12 +233,12 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     return CLM_OK;
 }
 
-static clm_status train_make_plan(struct clm_backend *be, const struct clm_model *model,
-                                  const struct clm_data *data, const struct train_options *options,
-                                  struct residency *residency, struct clm_memory_plan *plan,
-                                  struct clm_error *error)
+static clm_status plan_split(struct clm_backend *be, const struct clm_model *model,
+                             const struct clm_data *data, const struct train_options *options,
+                             struct split split, struct residency *residency, struct clm_memory_plan *plan,
+                             struct clm_error *error)
 {
-    struct training t = {.be = be, .data = data, .options = options};
+    struct training t = {.be = be, .data = data, .options = options, .split = split};
     *plan = (struct clm_memory_plan){.available = be->memory_limit == SIZE_MAX ? 0 : be->memory_limit};
     memory_plan_begin(be);
     clm_status status = choose_residency(&t, model, error);
@@ -245,19 +253,59 @@ static clm_status train_make_plan(struct clm_backend *be, const struct clm_model
                                  "let it be streamed, or take fewer rows", "resident limit", error);
 }
 
+/* Whether a minibatch gives the same gradient in parts: not if its statistics are a part of the net. */
+static bool may_be_split(const struct architecture *net)
+{
+    for (size_t l = 0; l < net->depth; l++)
+        if (net->layers[l].norm == NORM_BATCH)
+            return false;
+    return true;
+}
+
+/* Plans with the largest parts of a step that fit: minibatches, or if they do not, half of them, a quarter and so
+ * on. If none fits, the failure is that of whole minibatches. */
+static clm_status train_make_plan(struct training *t, const struct clm_model *model,
+                                  struct clm_memory_plan *plan, struct clm_error *error)
+{
+    const struct train_options *const options = t->options;
+    struct clm_error unused;
+    t->split = (struct split){.step_rows = options->batch * options->accumulate, .part = options->batch};
+    const clm_status whole = plan_split(t->be, model, t->data, options, t->split, &t->residency, plan, error);
+    clm_status status = whole;
+    while (status == CLM_ERROR_MEMORY && t->split.part > 1 && may_be_split(&model->architecture)) {
+        t->split.part = divide_up(t->split.part, 2);
+        status = plan_split(t->be, model, t->data, options, t->split, &t->residency, plan, &unused);
+    }
+    return status ? whole : CLM_OK;
+}
+
+/* Says how a minibatch that does not fit is taken. */
+static void tell_split(const struct training *t)
+{
+    const size_t batch = t->options->batch, part = t->split.part;
+    char sentence[512];
+    if (part >= batch || !t->be->on_note)
+        return;
+    snprintf(
+        sentence, sizeof sentence,
+        "steps of %zu rows do not fit into the memory of %s: each takes %zu parts of up to %zu rows, whose gradients it adds up",
+        t->split.step_rows, t->be->device, divide_up(t->split.step_rows, part), part);
+    t->be->on_note(t->be->note_user, sentence);
+}
+
 /* Plans before providers of products are chosen, so that a net that does not fit is refused at once, and
  * again after that, because providers differ in what they need. */
 static clm_status train_tune(struct clm_backend *be, const struct clm_model *model,
                              const struct clm_data *data, const struct train_options *options,
-                             struct clm_error *error)
+                             struct split split, struct clm_error *error)
 {
     const size_t sets[] = {data->train.count, data->validation.count, data->test.count};
-    const struct tune_wish wish = {.batch = options->batch,
+    const struct tune_wish wish = {.batch = split.part,
                                    .sets = sets,
                                    .set_count = sizeof sets / sizeof *sets,
                                    .is_augmented = !augmentation_is_none(&options->augmentation),
                                    .stop = options->hooks.stop};
-    return network_tune(be, &model->architecture, train_use(options), wish, error);
+    return network_tune(be, &model->architecture, train_use(options, split), wish, error);
 }
 
 /* ---- an epoch ---- */
@@ -285,11 +333,19 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
-/* Takes the next batch; it has no rows at the end of the epoch. */
+/* The row after the step that the row at `position` belongs to. */
+static size_t step_end(const struct training *t, size_t position)
+{
+    const size_t rows = t->split.step_rows;
+    return size_min(position / rows * rows + rows, t->rows.count);
+}
+
+/* Takes the next batch, or the next part of one; it has no rows at the end of the epoch. */
 static clm_status batch_from(struct training *t, size_t position, struct minibatch *out,
                              struct clm_error *error)
 {
-    const clm_status status = feed_batch(&t->train, position, t->options->batch, out, error);
+    const clm_status status = feed_batch(
+        &t->train, position, size_min(t->split.part, step_end(t, position) - position), out, error);
     out->augmentation = augmentation_is_none(&t->options->augmentation) ? NULL : &t->augmentation;
     out->position = position;
     out->is_weighted = t->rows.weights != NULL;
@@ -302,7 +358,7 @@ static bool is_given_up(const struct training *t)
     return !t->epoch_count && stop_is_asked(t->options->hooks.stop);
 }
 
-/* The steps before an epoch, and the next one's number and learning rate, which the epoch remembers. */
+/* After `steps` steps of an epoch, the next one's number and learning rate, which the epoch remembers. */
 static struct step step_in_epoch(struct training *t, size_t epoch, size_t steps)
 {
     struct step step = t->options->step;
@@ -311,23 +367,37 @@ static struct step step_in_epoch(struct training *t, size_t epoch, size_t steps)
     return step;
 }
 
+/* The step of a batch that begins at `position`, or its share of a step. */
+static clm_status take_batch(struct training *t, size_t position, const struct minibatch *batch,
+                             const struct step *step, const struct minibatch *next, struct clm_error *error)
+{
+    const size_t first = position / t->split.step_rows * t->split.step_rows, end = step_end(t, position);
+    const struct batch_part part = {.first = position - first,
+                                    .rows = batch->rows,
+                                    .share = (double)batch->rows / (double)(end - first),
+                                    .is_last = position + batch->rows == end};
+    return t->split.part < t->split.step_rows
+               ? network_step_part(&t->net, &part, step, &t->sums, next, error)
+               : network_step(&t->net, batch->rows, step, &t->sums, next, error);
+}
+
 /* *done counts the rows: fewer than all if the epoch is given up. */
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     size_t *done, struct clm_error *error)
 {
     const struct train_options *const options = t->options;
     struct minibatch batch, next;
-    size_t steps = 0;
     clm_status status;
     *done = 0;
     if ((status = feed_begin(&t->train, &t->rows, options->seed, options->shuffle ? epoch : 0, error)) ||
         (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
-        const struct step step = step_in_epoch(t, epoch, steps++);
+        const size_t position = *done;
+        const struct step step = step_in_epoch(t, epoch, position / t->split.step_rows);
         *done += batch.rows;
         if ((status = batch_from(t, *done, &next, error)) ||
-            (status = network_step(&t->net, batch.rows, &step, &t->sums, next.rows ? &next : NULL, error)) ||
+            (status = take_batch(t, position, &batch, &step, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
         status = report_progress(t, epoch, *done, started, reported, error);
@@ -499,14 +569,16 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     epoch->samples_per_s = per_second((double)N, epoch->seconds);
     if ((status = check_loss(t, model, epoch, error)))
         return status;
+    network_exchange_average(&t->net); /* until the end of the epoch: scores and the kept net are its */
     if ((status = score_epoch(t, epoch, error)))
         return status;
     t->epoch_count = number;
     if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
-    return course_note(&t->course, epoch, started) && t->course.stop_after
-               ? network_read(&t->net, model, error)
-               : CLM_OK;
+    if (course_note(&t->course, epoch, started) && t->course.stop_after)
+        status = network_read(&t->net, model, error);
+    network_exchange_average(&t->net);
+    return status;
 }
 
 /* ---- a run ---- */
@@ -518,9 +590,11 @@ static struct train_options read_settings(const struct clm_settings *settings,
     return (struct train_options){
         .epochs = clm_settings_count(settings, "epochs"),
         .batch = clm_settings_count(settings, "batch"),
+        .accumulate = clm_settings_count(settings, "accumulate"),
         .resident = (enum clm_resident)clm_settings_count(settings, "resident"),
         .shard = clm_settings_count(settings, "shard"),
-        .extras = {.clip_norm = clm_settings_number(settings, "clip-norm")},
+        .extras = {.clip_norm = clm_settings_number(settings, "clip-norm"),
+                   .average = clm_settings_number(settings, "average")},
         .step = rule_step(settings),
         .seed = clm_settings_count(settings, "seed"),
         .shuffle = clm_settings_count(settings, "shuffle"),
@@ -562,9 +636,11 @@ static bool is_over(const struct training *t)
            course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
 }
 
-/* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last. */
+/* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last. From
+ * here on the net has the averaged ones, if there are any. */
 static clm_status keep_parameters(struct training *t, struct clm_model *model, struct clm_error *error)
 {
+    network_exchange_average(&t->net);
     return t->course.best_epoch < t->epoch_count ? network_write(&t->net, model, error)
                                                  : network_read(&t->net, model, error);
 }
@@ -591,7 +667,7 @@ static clm_status run_epochs(struct training *t, struct clm_model *model, struct
 static struct run_about about_run(const struct training *t)
 {
     const struct train_options *const options = t->options;
-    const size_t steps = (t->rows.count + options->batch - 1) / options->batch;
+    const size_t steps = divide_up(t->rows.count, t->split.step_rows);
     return (struct run_about){.learning_rate = options->step.learning_rate,
                               .momentum = options->step.momentum,
                               .l2 = options->step.l2,
@@ -824,16 +900,17 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) || (status = rule_check(settings, error)) ||
-        (status =
-             course_begin(settings, options->step.learning_rate, divide_up(data->train.count, options->batch),
-                          data->validation.count > 0, &t.course, error)) ||
+        (status = course_begin(settings, options->step.learning_rate,
+                               divide_up(data->train.count, options->batch * options->accumulate),
+                               data->validation.count > 0, &t.course, error)) ||
         (status = course_check_score(&t.course, model, error)) || (status = check_labelled(data, error)) ||
         (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
-        (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
-        (status = train_tune(be, model, data, options, error)) ||
-        (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)))
+        (status = train_make_plan(&t, model, &plan, error)) ||
+        (status = train_tune(be, model, data, options, t.split, error)) ||
+        (status = train_make_plan(&t, model, &plan, error)))
         goto cleanup;
+    tell_split(&t);
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);
     t.largest_weight = largest_parameter(model);

@@ -161,7 +161,7 @@ class Case:
     def __init__(self, optimiser="sgd", rate=0.02, activation="relu", schedule="constant", loss="cross-entropy", **numbers):
         self.optimiser, self.rate, self.activation, self.schedule = optimiser, rate, activation, schedule
         self.loss = loss
-        self.numbers = numbers  # l1, l2, weight_decay, clip_norm
+        self.numbers = numbers  # l1, l2, weight_decay, clip_norm, average, accumulate
 
     def __str__(self):
         extra = "".join(f" {name}={value:g}" for name, value in self.numbers.items())
@@ -193,6 +193,10 @@ def all_cases():
         yield Case(optimiser, rates.get(optimiser, 0.005), l1=1e-3, l2=1e-3, weight_decay=0.1)
     for optimiser in ("sgd", "adam", "lion"):
         yield Case(optimiser, rates.get(optimiser, 0.005), clip_norm=0.3)
+    for optimiser in ("sgd", "adam"):
+        yield Case(optimiser, rates.get(optimiser, 0.005), average=0.95)
+        yield Case(optimiser, rates.get(optimiser, 0.005), accumulate=2, l2=1e-3)
+    yield Case("adam", 0.005, "gelu", accumulate=3, clip_norm=0.3, average=0.9)
     yield Case("nesterov", 0.02, l1=1e-3, l2=1e-3, weight_decay=0.1, clip_norm=0.3)
     for activation in ACTIVATIONS:
         yield Case(activation=activation)
@@ -235,10 +239,15 @@ def train_torch(case, weights, data, numbers, real):
     loss_of = LOSSES[case.loss][1]
     matrices = [module.weight for module in net[::2]]
     decay = case.numbers.get("weight_decay", 0.01 if case.optimiser == "adamw" else 0)
+    step_rows, average, step = BATCH * case.numbers.get("accumulate", 1), None, 0
+    if "average" in case.numbers:
+        average = torch.optim.swa_utils.AveragedModel(net, avg_fn=lambda mean, value, _: mean + (value - mean) * (
+            1 - min(case.numbers["average"], (1 + step) / (10 + step))))
+        average.update_parameters(net)  # the first one copies
     for _ in range(EPOCHS):
-        for first in range(0, ROWS, BATCH):
+        for first in range(0, ROWS, step_rows):
             optimiser.zero_grad()
-            loss = loss_of(net(x[first:first + BATCH]), y[first:first + BATCH])
+            loss = loss_of(net(x[first:first + step_rows]), y[first:first + step_rows])
             loss = loss + case.numbers.get("l2", 0) * sum((w * w).sum() for w in matrices)
             loss = loss + case.numbers.get("l1", 0) * sum(w.abs().sum() for w in matrices)
             loss.backward()
@@ -248,13 +257,16 @@ def train_torch(case, weights, data, numbers, real):
                 for w in matrices:
                     w *= 1 - optimiser.param_groups[0]["lr"] * decay
             optimiser.step()
+            step += 1
+            if average:
+                average.update_parameters(net)
             if case.schedule != "plateau":
                 scheduler.step()
         if case.schedule == "plateau":
             with torch.no_grad():
                 scheduler.step(loss_of(net(val_x), val_y))
     return {f"layers.{layer}.{name}": getattr(module, name).detach().double().numpy()
-            for layer, module in enumerate(net[::2]) for name in ("weight", "bias")}
+            for layer, module in enumerate((average.module if average else net)[::2]) for name in ("weight", "bias")}
 
 
 # ---- clmlp's side, and the comparison ----

@@ -486,6 +486,28 @@ static clm_status blas_clip_factor(struct clm_backend *be, struct parameter *con
     return CLM_OK;
 }
 
+static clm_status blas_blends(struct clm_backend *be, const struct blend *list, size_t count,
+                              enum blend_way way, double share, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const float s = (float)share;
+    for (const struct blend *b = list; b < list + count; b++) {
+        const size_t elements = tensor_elements(b->into);
+        const float *const y = b->from->memory;
+        float *const x = b->into->memory;
+        if (way == BLEND_SET)
+            for (size_t i = 0; i < elements; i++)
+                x[i] = s * y[i];
+        else if (way == BLEND_ADD)
+            for (size_t i = 0; i < elements; i++)
+                x[i] = x[i] + s * y[i];
+        else
+            for (size_t i = 0; i < elements; i++)
+                x[i] = x[i] + s * (y[i] - x[i]);
+    }
+    return CLM_OK;
+}
+
 static const struct backend_operations operations = {
     .name = "blas",
     HOST_OPERATIONS(float),
@@ -504,6 +526,7 @@ static const struct backend_operations operations = {
     .linear_backward_update = blas_backward_update,
     .parameter_step = blas_parameter_step,
     .clip_factor = blas_clip_factor,
+    .blends = blas_blends,
 };
 
 /* Each thread that multiplies takes a block of addresses with its first product, and keeps it. If there are

@@ -27,6 +27,7 @@
 #define BY_RULE       "vector.cl optimiser.cl epilogue.cl bias_gradient.cl update.cl"
 #define FOR_LOSSES    "sums.cl softmax.cl loss.cl"
 #define FOR_CLIPPING  "vector.cl clip.cl"
+#define FOR_BLENDS    "vector.cl blend.cl"
 #define FOR_PEAKS     "vector.cl peaks.cl"
 
 static const struct kernel_about kernels_about[KERNEL_COUNT] = {
@@ -39,6 +40,7 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_SOFTMAX_ROWS] = {FOR_ALL, "softmax_rows", false, false},
     [KERNEL_BIAS_GRADIENT] = {FOR_ALL, "bias_gradient", false, false},
     [KERNEL_GRADIENT_SQUARES] = {FOR_CLIPPING, "gradient_squares", false, false},
+    [KERNEL_BLEND] = {FOR_BLENDS, "blend", false, false},
     [KERNEL_CLIP_FACTOR] = {FOR_CLIPPING, "clip_factor", false, false},
     [KERNEL_BIAS_ACTIVATION] = {BY_ACTIVATION, "bias_activation", true, false},
     [KERNEL_THROUGH_GATE] = {BY_ACTIVATION, "through_gate", true, false},
@@ -780,4 +782,54 @@ clm_status opencl_clip_factor(struct clm_backend *be, struct parameter *const *l
                                ARGUMENTS(INT(sums.columns), SCALAR(cl_float, most),
                                          SCALAR(cl_float, CLIP_EPSILON), MEMORY(&sums), MEMORY(factor)),
                                error);
+}
+
+/* ---- sums of two tensors ---- */
+
+/* Has the layout of blend.cl's struct, because both hold only numbers of eight bytes. */
+struct blend_part {
+    cl_ulong count, end;
+};
+
+struct blend_parts {
+    struct blend_part of[PARAMETERS_AT_ONCE];
+};
+
+#define MEMORY_OF_PAIR(b) MEMORY((b)->into), MEMORY((b)->from)
+
+/* Up to six pairs; after the last one comes the first again, without groups. */
+static clm_status launch_blends(struct kernels *k, const struct blend *list, size_t count, enum blend_way way,
+                                double share, struct clm_error *error)
+{
+    const size_t local = group_size(k);
+    const struct blend *of[PARAMETERS_AT_ONCE];
+    struct blend_parts parts;
+    size_t groups = 0;
+    for (size_t b = 0; b < PARAMETERS_AT_ONCE; b++) {
+        of[b] = &list[b < count ? b : 0];
+        const size_t numbers = b < count ? tensor_room(of[b]->into) : 0;
+        groups += divide_up(numbers, local * k->chunk);
+        parts.of[b] = (struct blend_part){numbers, groups};
+    }
+    const size_t global = groups * local;
+    return kernel_table_launch(k, &k->table, KERNEL_BLEND, NO_ACTIVATION, NO_RULE, 1, &global, &local,
+                               ARGUMENTS(INT(way), SCALAR(cl_float, share), ARGUMENT(parts),
+                                         MEMORY_OF_PAIR(of[0]), MEMORY_OF_PAIR(of[1]), MEMORY_OF_PAIR(of[2]),
+                                         MEMORY_OF_PAIR(of[3]), MEMORY_OF_PAIR(of[4]), MEMORY_OF_PAIR(of[5])),
+                               error);
+}
+
+clm_status opencl_blends(struct clm_backend *be, const struct blend *list, size_t count, enum blend_way way,
+                         double share, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t first = 0; status == CLM_OK && first < count; first += PARAMETERS_AT_ONCE) {
+        const size_t taken = size_min(PARAMETERS_AT_ONCE, count - first);
+        double floats = 0;
+        for (size_t b = first; b < first + taken; b++)
+            floats += (way == BLEND_SET ? 2 : 3) * size_of(list[b].into);
+        opencl_expect(be, 0, floats);
+        status = launch_blends(self(be)->kernels, list + first, taken, way, share, error);
+    }
+    return status;
 }

@@ -431,4 +431,5 @@ const struct backend_operations opencl_operations = {
     .parameter_step = opencl_parameter_step,
     .parameters_step = opencl_parameters_step,
     .clip_factor = opencl_clip_factor,
+    .blends = opencl_blends,
 };

@@ -57,6 +57,7 @@ __typeof__(softmax) opencl_softmax;
 __typeof__(parameter_step) opencl_parameter_step;
 __typeof__(parameters_step) opencl_parameters_step;
 __typeof__(clip_factor) opencl_clip_factor;
+__typeof__(blends) opencl_blends;
 
 /* ---- finish.c: entries of struct backend_operations ---- */
 

@@ -373,6 +373,29 @@ static clm_status reference_clip_factor(struct clm_backend *be, struct parameter
     return CLM_OK;
 }
 
+static clm_status reference_blends(struct clm_backend *be, const struct blend *list, size_t count,
+                                   enum blend_way way, double share, struct clm_error *error)
+{
+    (void)be, (void)error;
+    for (size_t b = 0; b < count; b++) {
+        double *const into = list[b].into->memory;
+        const double *const from = list[b].from->memory;
+        for (size_t i = 0; i < tensor_elements(list[b].into); i++)
+            switch (way) {
+            case BLEND_SET:
+                into[i] = share * from[i];
+                break;
+            case BLEND_ADD:
+                into[i] += share * from[i];
+                break;
+            case BLEND_MEAN:
+                into[i] += share * (from[i] - into[i]);
+                break;
+            }
+    }
+    return CLM_OK;
+}
+
 static clm_status reference_backward_update(struct clm_backend *be, const struct tensor *dZ,
                                             const struct tensor *X, struct linear *layer,
                                             const struct step *step, struct clm_error *error)
@@ -410,6 +433,7 @@ static const struct backend_operations operations = {
     .linear_backward_update = reference_backward_update,
     .parameter_step = reference_parameter_step,
     .clip_factor = reference_clip_factor,
+    .blends = reference_blends,
 };
 
 clm_status reference_open(struct clm_backend **out, struct clm_error *error)

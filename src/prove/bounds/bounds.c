@@ -153,6 +153,7 @@ static const struct backend_operations bounds_operations = {
     .linear_backward_update = bounds_backward_update,
     .parameter_step = bounds_parameter_step,
     .clip_factor = bounds_clip_factor,
+    .blends = bounds_blends,
 };
 
 clm_status bounds_open(struct clm_backend **out, struct clm_error *error)

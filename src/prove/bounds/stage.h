@@ -107,5 +107,6 @@ __typeof__(linear_backward_params) bounds_backward_params;
 __typeof__(linear_backward_update) bounds_backward_update;
 __typeof__(parameter_step) bounds_parameter_step;
 __typeof__(clip_factor) bounds_clip_factor;
+__typeof__(blends) bounds_blends;
 
 #endif
