@@ -337,6 +337,21 @@ static void plan_contents(struct plan *plan, enum operation_name name)
         plan_fills(plan, name, &middles[i]);
 }
 
+/* Infinite logits, among them that of a row's class. */
+static void plan_infinite_logits(struct plan *plan)
+{
+    static const enum loss_kind kinds[] = {LOSS_CROSS_ENTROPY, LOSS_FOCAL};
+    for (size_t k = 0; k < COUNT_OF(kinds); k++)
+        for (int place = PLACE_TOP_LEFT; place < PLACE_COUNT; place++)
+            plan_operation(plan, OPERATION_LOSS_GRADIENT,
+                           &(const struct variant){.B = 7,
+                                                   .O = 2,
+                                                   .loss = kinds[k],
+                                                   .odd_in = "Z",
+                                                   .odd = -INFINITY,
+                                                   .odd_place = (enum place)place});
+}
+
 /* The activations that are not the first of their kind: a few shapes, all contents, and odd values. The
  * operations that do several things at once use the same formulas. */
 static void plan_other_activations(struct plan *plan, enum operation_name name)
@@ -432,6 +447,7 @@ void plan_standard(struct plan *plan)
         plan_odd_value(plan, (enum operation_name)name, INFINITY, false);
         plan_million(plan, (enum operation_name)name);
     }
+    plan_infinite_logits(plan);
     plan_other_activations(plan, OPERATION_FORWARD);
     plan_other_activations(plan, OPERATION_BACKWARD_INPUT);
     plan_large(plan);

@@ -373,7 +373,9 @@ static double focal_of(const struct row *row, double gamma, size_t c, double *er
     const double most = most_power * range.most_entropy * (1 + UNIT_ROUNDOFF) + FLUSHED;
     const double least = fmax(least_power * range.least_entropy * (1 - UNIT_ROUNDOFF) - FLUSHED, 0);
     const bool is_faint = range.least_rest <= 1e3 * (double)row->C * FLUSHED;
-    const double high = focal_quotient(range.least_rest), low = focal_quotient(range.most_rest);
+    const bool is_impossible = isinf(row->z[c]); /* p is exactly 0 */
+    const double high = is_impossible ? 0 : focal_quotient(range.least_rest),
+                 low = is_impossible ? 0 : focal_quotient(range.most_rest);
     const double most_quotient = (high > 0 ? high * (1 + range.relative) : 0) + 200 * FLUSHED;
     const double least_quotient =
         is_faint || !(low > 0) ? 0 : fmax(low * (1 - range.relative) - 200 * FLUSHED, 0);
