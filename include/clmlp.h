@@ -358,6 +358,10 @@ struct clm_arrays {
     size_t classes;                   /* 0: the largest label of both sets + 1, and no class_names */
     const char *const *class_names;   /* (classes), or NULL */
     const char *const *feature_names; /* (features), or NULL; a model keeps them */
+    /* (rows, target_count), numbers to predict instead of labels, NaN if missing; NULL: there are none */
+    const double *targets;
+    size_t target_count;
+    const char *const *target_names; /* (target_count), or NULL; a model keeps them */
 };
 
 /* Makes a data set from arrays, which are copied. Doubles that float32 could not tell apart are counted from

@@ -292,14 +292,34 @@ static clm_status inputs_of_data(struct clm_data *data, struct clm_error *error)
     data->inputs->height = data->height;
     data->inputs->width = data->width;
     data->inputs->channels = data->channels;
-    data->inputs->target_count = data->target_count;
-    data->inputs->target_names =
-        data->read.target_names ? data->read.target_names : target_names_make(data->target_count + 1);
-    data->read.target_names = NULL;
-    data->inputs->target_places = calloc(data->target_count + 1, sizeof *data->inputs->target_places);
-    if (!data->inputs->target_names || !data->inputs->target_places)
-        return clm_fail_host_memory(error, data->source, data->target_count);
     return CLM_OK;
+}
+
+/* Names targets that are no columns of a table. Their inputs are not shared yet. */
+static clm_status name_targets_of(struct clm_data *data, struct clm_error *error)
+{
+    struct clm_inputs *const inputs = data->inputs;
+    const size_t count = data->target_count;
+    inputs->target_names = data->read.target_names ? data->read.target_names : target_names_make(count);
+    data->read.target_names = NULL;
+    inputs->target_count = inputs->target_names ? count : 0;
+    inputs->target_places = calloc(count, sizeof *inputs->target_places);
+    return inputs->target_names && inputs->target_places
+               ? CLM_OK
+               : clm_fail_host_memory(error, data->source, count * sizeof *inputs->target_names);
+}
+
+/* Data for a model has the model's targets; its rows may have none. */
+static clm_status fit_targets(struct clm_data *data, const struct clm_inputs *inputs, struct clm_error *error)
+{
+    const size_t count = data->target_count;
+    data->target_count = inputs->target_count;
+    if (!count || count == inputs->target_count)
+        return CLM_OK;
+    return clm_fail_setting(
+        error, CLM_ERROR_SHAPE, "target",
+        "%s: rows have %zu target%s, but the model predicts %zu; name those that it predicts", data->source,
+        count, count == 1 ? "" : "s", inputs->target_count);
 }
 
 clm_status data_complete(struct clm_data *data, const struct known_set *known,
@@ -309,9 +329,14 @@ clm_status data_complete(struct clm_data *data, const struct known_set *known,
     if (status != CLM_OK)
         return status;
     data_describe(data);
-    if (options->model_inputs) /* rows to predict may have none */
-        data->target_count = options->model_inputs->target_count;
-    return data->inputs ? CLM_OK : inputs_of_data(data, error);
+    if (!data->inputs) {
+        const clm_status made = inputs_of_data(data, error);
+        if (made != CLM_OK)
+            return made;
+    }
+    if (options->model_inputs)
+        return fit_targets(data, options->model_inputs, error);
+    return data->inputs->target_count == data->target_count ? CLM_OK : name_targets_of(data, error);
 }
 
 static clm_status data_read_from(const char *path, struct clm_data *data,
@@ -517,7 +542,9 @@ size_t clm_data_targets(const struct clm_data *data)
 
 const char *clm_data_target_name(const struct clm_data *data, size_t target)
 {
-    return target < data->target_count ? data->inputs->target_names[target] : NULL;
+    return target < data->target_count && target < data->inputs->target_count
+               ? data->inputs->target_names[target]
+               : NULL;
 }
 
 double clm_data_target(const struct clm_data *data, enum clm_part part, size_t row, size_t target)

@@ -87,6 +87,7 @@ static clm_status format_check_options(const struct format *format, const char *
     } known[] = {
         {TAKES_INPUTS, options->inputs, "inputs", "a name of the inputs"},
         {TAKES_LABEL, options->label, "label", "a name of the labels"},
+        {TAKES_LABEL, options->target, "target", "a name of targets"},
         {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "header", "a header"},
         {TAKES_MISSING, options->missing != CLM_MISSING_MEAN, "missing", "filling of gaps"},
         {TAKES_COLUMNS, options->ignore, "ignore", "a list of columns to leave out"},

@@ -32,7 +32,13 @@ struct request {
 /* Have rows targets instead of labels? What decides the inputs decides this, too. */
 static inline bool request_has_targets(const struct request *request)
 {
-    return request->inputs ? request->inputs->target_count > 0 : request->options->has_targets;
+    return request->options->has_targets || (request->inputs && request->inputs->target_count);
+}
+
+/* The array of the labels or of the targets that the options name; NULL: they name none. */
+static inline const char *label_asked(const struct clm_data_options *options)
+{
+    return options->target ? options->target : options->label;
 }
 
 /* Options of struct clm_data_options that only some formats take. */

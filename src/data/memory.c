@@ -63,6 +63,19 @@ static clm_status copy_values(const struct clm_arrays *arrays, const struct clm_
     return CLM_OK;
 }
 
+static clm_status copy_targets(const struct clm_arrays *arrays, struct set *set, struct clm_error *error)
+{
+    const size_t row = arrays->target_count * sizeof *set->targets;
+    if (!arrays->targets || !row)
+        return CLM_OK;
+    set->targets = calloc(arrays->rows, row);
+    if (!set->targets)
+        return clm_fail_host_memory(error, source, arrays->rows * row);
+    set->target_count = arrays->target_count;
+    memcpy(set->targets, arrays->targets, arrays->rows * row);
+    return CLM_OK;
+}
+
 static clm_status copy_set(const struct clm_arrays *arrays, const struct clm_inputs *inputs, struct set *set,
                            struct clm_error *error)
 {
@@ -83,7 +96,8 @@ static clm_status copy_set(const struct clm_arrays *arrays, const struct clm_inp
         memcpy(set->labels, arrays->labels, arrays->rows * sizeof *set->labels);
     for (size_t r = 0; !arrays->labels && r < arrays->rows; r++)
         set->labels[r] = CLM_NO_LABEL;
-    return copy_values(arrays, inputs, set, error);
+    const clm_status copied = copy_targets(arrays, set, error);
+    return copied ? copied : copy_values(arrays, inputs, set, error);
 }
 
 /* Makes a column of each feature, with its name. */
@@ -145,6 +159,9 @@ static clm_status copy_class_names(const struct clm_arrays *arrays, struct conte
                                    struct clm_error *error)
 {
     read->classes = arrays->classes;
+    if (arrays->targets && arrays->target_names && arrays->target_count &&
+        !(read->target_names = class_names_copy(arrays->target_names, arrays->target_count)))
+        return clm_fail_host_memory(error, source, arrays->target_count * sizeof *read->target_names);
     if (!arrays->class_names)
         return CLM_OK;
     if (!arrays->classes)
@@ -168,6 +185,11 @@ static clm_status check_has_rows(const struct clm_arrays *arrays, struct clm_err
 static clm_status check_alike(const struct clm_arrays *train, const struct clm_arrays *test,
                               struct clm_error *error)
 {
+    if (test &&
+        (test->targets != NULL) * test->target_count != (train->targets != NULL) * train->target_count)
+        return clm_fail(error, CLM_ERROR_SHAPE,
+                        "%s: the rows of the test set have %zu targets, and those of the training set %zu",
+                        source, test->target_count, train->target_count);
     if (!test || (test->features == train->features && (test->type == CLM_BYTE) == (train->type == CLM_BYTE)))
         return CLM_OK;
     return clm_fail(

@@ -231,8 +231,9 @@ static clm_status check_targets(const struct clm_model *model, const struct clm_
     if (!has_values)
         return clm_fail_setting(
             error, CLM_ERROR_SHAPE, "loss",
-            "%s has %zu targets, but the model predicts classes by the loss %s; take a loss of numbers, such as squared",
-            data->source, data->target_count, loss_table[loss->kind].name);
+            "%s has %zu target%s, but the model predicts classes by the loss %s; take a loss of numbers, such as squared",
+            data->source, data->target_count, data->target_count == 1 ? "" : "s",
+            loss_table[loss->kind].name);
     return clm_fail_setting(
         error, CLM_ERROR_SHAPE, "target",
         "the model predicts %zu targets by the loss %s, but %s has %zu; name the columns of the targets, or use the data it was made for",

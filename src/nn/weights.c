@@ -163,6 +163,10 @@ static clm_status read_list(const struct labelled_rows *rows, const char *text, 
 clm_status class_weights_read(const struct labelled_rows *rows, const char *text, double *weights,
                               struct clm_error *error)
 {
+    if (!rows->classes && text)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "class-weight",
+            "rows have targets, and no classes that could have weights; leave the weights of classes out");
     bool any_counts = false;
     clm_status status = CLM_OK;
     for (size_t c = 0; c < rows->classes; c++)
@@ -218,10 +222,6 @@ clm_status row_weights_make(const struct labelled_rows *rows, const char *text, 
     *out = (struct row_weights){0};
     if (!text && !rows->weights)
         return CLM_OK;
-    if (!rows->classes && text)
-        return clm_fail_setting(
-            error, CLM_ERROR_ARGUMENT, "class-weight",
-            "rows have targets, and no classes that could have weights; leave the weights out");
     for (size_t r = 0; rows->classes && r < rows->count; r++)
         if (rows->labels[r] >= rows->classes)
             return clm_fail(error, CLM_ERROR_ARGUMENT, "row %zu has no label, and so no weight of its class",
@@ -230,7 +230,7 @@ clm_status row_weights_make(const struct labelled_rows *rows, const char *text, 
     out->of_row = calloc(rows->count, sizeof *out->of_row);
     if (!out->of_class || !out->of_row)
         status = clm_fail_host_memory(error, "the weights of rows", rows->count * sizeof *out->of_row);
-    if (status == CLM_OK && rows->classes)
+    if (status == CLM_OK)
         status = class_weights_read(rows, text, out->of_class, error);
     if (status == CLM_OK)
         status = normalise(rows, out, error);

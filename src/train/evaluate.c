@@ -165,7 +165,8 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
                     float *probabilities, struct tally *tally, struct clm_score *score,
                     struct clm_error *error)
 {
-    const bool is_scored = !rows_unlabelled(feed->data, rows), has_values = feed->data->target_count > 0;
+    const bool has_values = loss_table[net->architecture.loss.kind].has_values,
+               is_scored = !rows_unlabelled(feed->data, rows) && has_values == (feed->data->target_count > 0);
     struct value_tally values = {0};
     struct evaluating what = {.sums = is_scored ? sums : NULL,
                               .model = feed->model,
@@ -319,9 +320,10 @@ clm_status clm_predict_rows(struct clm_backend *be, const struct clm_model *mode
 {
     const struct clm_arrays arrays = {
         .type = CLM_FLOAT, .values = x, .rows = rows, .features = clm_model_width(model, 0)};
-    const struct clm_data_options options = {.labels_optional = true,
-                                             .classes = clm_model_width(model, clm_model_depth(model)),
-                                             .model_inputs = clm_model_inputs(model)};
+    const struct clm_data_options options = {
+        .labels_optional = true,
+        .classes = clm_model_targets(model) ? 0 : clm_model_width(model, clm_model_depth(model)),
+        .model_inputs = clm_model_inputs(model)};
     struct evaluation prediction = {.be = be};
     struct clm_data *data = NULL;
     struct clm_score unused;

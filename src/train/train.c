@@ -816,9 +816,12 @@ static clm_status judge_and_test(struct training *t, struct clm_model *model, st
     const bool has_targets = t->data->target_count > 0;
     if (has_targets && kept_epoch(t)->has_validation)
         judge_targets(t, CLM_VALIDATION, kept_epoch(t)->validation_loss, kept_epoch(t)->validation_r2);
-    if (!has_targets && ((status = guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL,
-                                              &guess, error)) ||
-                         (status = judge_last_epoch(t, &guess, model, error))))
+    if (!has_targets &&
+        (status = guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL, &guess, error)))
+        return status;
+    if (model->architecture.loss.kind != LOSS_CROSS_ENTROPY)
+        guess.loss = INFINITY; /* it is that of cross-entropy */
+    if (!has_targets && (status = judge_last_epoch(t, &guess, model, error)))
         return status;
     if (t->options->calibrate && (status = calibrate(t, model, &result->calibration, error)))
         return status;

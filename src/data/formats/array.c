@@ -548,6 +548,28 @@ static clm_status leave_unlabelled(struct set *set, const char *path, struct clm
     return status;
 }
 
+static clm_status take_target(struct array_reading *labels, const unsigned char *item, size_t place,
+                              struct clm_error *error)
+{
+    (void)error;
+    labels->set->targets[place] = to_double(array_load(item, &labels->header), &labels->header);
+    return CLM_OK;
+}
+
+/* Reads numbers to predict, one or several of each row, in place of labels. */
+static clm_status array_read_targets(struct array_reading *labels, struct clm_error *error)
+{
+    struct set *const set = labels->set;
+    const char *const path = stream_path(labels->stream);
+    const clm_status status = leave_unlabelled(set, path, error);
+    if (status != CLM_OK)
+        return status;
+    set->target_count = labels->header.row;
+    set->targets = calloc(set->rows, set->target_count * sizeof *set->targets);
+    return set->targets ? array_read_elements(labels, take_target, error)
+                        : clm_fail_host_memory(error, path, set->rows * set->target_count * sizeof(double));
+}
+
 clm_status array_read_pair(array_opener *open, void *user, const char *inputs, const char *labels,
                            const struct request *request, enum clm_part part, struct contents *out,
                            struct clm_error *error)
@@ -581,7 +603,9 @@ clm_status array_read_pair(array_opener *open, void *user, const char *inputs, c
             status = check_shape(&array, inputs, error);
         array.offsets = known_offsets(request, out, set);
         if (status == CLM_OK)
-            status = step == SHAPE    ? describe_inputs(&array, error)
+            status = step == SHAPE ? describe_inputs(&array, error)
+                     : step == LABELS && request_has_targets(request) && !array.header.are_classes
+                         ? array_read_targets(&array, error)
                      : step == LABELS ? array_read_labels(&array, &wanted, is_train ? out : &unused, error)
                      : step == RANGES ? decide_offsets(&array, out, error)
                                       : array_read_inputs(&array, error);

@@ -20,6 +20,7 @@ struct sparse {
     size_t rows, row_capacity;
     size_t *ends;     /* (rows) index after each row's last value */
     uint32_t *labels; /* (rows) ids of the label table */
+    double *targets;  /* (rows), if the numbers before the features are to be predicted; else NULL */
     size_t largest;   /* index in the file */
     bool has_zero;    /* indices count from 0 */
 };
@@ -30,7 +31,7 @@ struct libsvm {
     struct sparse sparse;
     size_t features;       /* that rows may have; 0 if the file decides */
     bool counts_from_zero; /* indices of what decided `features` do */
-    bool has_query;
+    bool has_query, has_targets;
     const double *offsets; /* (features) that are subtracted from values; NULL: none */
 };
 
@@ -40,6 +41,7 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->values);
     free(sparse->ends);
     free(sparse->labels);
+    free(sparse->targets);
 }
 
 /* Doubles the room of two arrays if they are full. *fours has elements of 4 bytes, *others of `size`. */
@@ -95,6 +97,14 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
                           sizeof *sparse->ends) ||
         sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
+    if (libsvm->has_targets) {
+        if (!array_resize(&sparse->targets, sparse->row_capacity, sizeof *sparse->targets))
+            return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
+        sparse->targets[sparse->rows] = number_as_double(*at);
+        sparse->labels[sparse->rows] = CLM_NO_LABEL;
+        *at = next;
+        return CLM_OK;
+    }
     const clm_status status = label_table_add(&libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
                                               sparse->labels + sparse->rows, error);
     *at = next;
@@ -306,6 +316,9 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     set->rows = sparse->rows;
     set->labels = sparse->labels;
     sparse->labels = NULL;
+    set->targets = sparse->targets;
+    set->target_count = libsvm->has_targets;
+    sparse->targets = NULL;
     if (libsvm->has_query)
         data_note(request->options, "", "%s: left out the queries (qid:), which are for ranking", path);
     if (!(out->inputs = inputs_create()))
@@ -320,8 +333,9 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
         memcpy(out->inputs->offsets, libsvm->offsets, size);
     }
     const clm_status status = make_dense(path, sparse, !from_zero, libsvm->offsets, set, error);
-    return status == CLM_OK ? label_table_finish(&libsvm->table, request, set->labels, set->rows, out, error)
-                            : status;
+    return status == CLM_OK && !libsvm->has_targets
+               ? label_table_finish(&libsvm->table, request, set->labels, set->rows, out, error)
+               : status;
 }
 
 /* Reads the rows of the file from its beginning. */
@@ -358,6 +372,7 @@ static clm_status read_libsvm(const char *path, bool is_directory, const struct 
                               struct contents *out, struct clm_error *error)
 {
     struct libsvm libsvm = {.features = request->features,
+                            .has_targets = request_has_targets(request),
                             .counts_from_zero = request->inputs && request->inputs->counts_from_zero,
                             .table = {.path = path, .unit = "line"}};
     double *offsets = NULL;

@@ -91,8 +91,8 @@ static clm_status npy_find_wished(const char *path, const struct request *reques
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->inputs && !found[0] && strchr(options->inputs, '/'))
         status = npy_find_named(path, options->inputs, "inputs", &found[0], error);
-    if (status == CLM_OK && options->label)
-        status = npy_find_named(path, options->label, "label", &found[1], error);
+    if (status == CLM_OK && label_asked(options))
+        status = npy_find_named(path, label_asked(options), "label", &found[1], error);
     if (status == CLM_OK && found[0] && !found[1] && !options->labels_optional)
         status = clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "label",
@@ -206,10 +206,10 @@ clm_status npy_find_labels(const char *path, const struct request *request, char
         return clm_fail_host_memory(error, path, strlen(path) + 1);
     const char *const directory = dirname(copy);
     /* the option names the training set's labels; another set's are beside it */
-    clm_status status = options->label && !request->is_test
-                            ? npy_find_named(directory, options->label, "label", labels, error)
+    clm_status status = label_asked(options) && !request->is_test
+                            ? npy_find_named(directory, label_asked(options), "label", labels, error)
                             : find_beside(directory, path_name(path), path, labels, error);
-    if (status != CLM_OK && status != CLM_ERROR_MEMORY && options->labels_optional && !options->label)
+    if (status != CLM_OK && status != CLM_ERROR_MEMORY && options->labels_optional && !label_asked(options))
         status = CLM_OK;
     free(copy);
     return status;

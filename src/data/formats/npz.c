@@ -192,13 +192,13 @@ static clm_status choose_training(struct npz_reading *reading, const struct arra
     const bool has_inputs = options->inputs && index_of(names, options->inputs) != NOT_CHOSEN;
     /* labels that are no array of the archive are those of a file */
     const bool has_labels =
-        options->label && (names->count > 1 || index_of(names, options->label) != NOT_CHOSEN);
+        label_asked(options) && (names->count > 1 || index_of(names, label_asked(options)) != NOT_CHOSEN);
     clm_status status = CLM_OK;
     if (has_inputs && (status = choose_named(reading, options->inputs, inputs, error)))
         return status;
     if (has_inputs && *labels == NOT_CHOSEN)
         *labels = any_labels(parsed, names->count);
-    return has_labels ? choose_named(reading, options->label, labels, error) : CLM_OK;
+    return has_labels ? choose_named(reading, label_asked(options), labels, error) : CLM_OK;
 }
 
 static clm_status npz_choose(struct npz_reading *reading, const struct request *request,
@@ -235,8 +235,8 @@ static clm_status npz_find_labels(struct npz_reading *reading, const struct requ
     const struct names *const names = reading->names;
     if (reading->choice.inputs[CLM_TRAIN] == NOT_CHOSEN)
         return fail_names(reading->path, names,
-                          request->options->label ? "inputs of a usual name"
-                                                  : "x and y, nor x_train and y_train, nor the like",
+                          label_asked(request->options) ? "inputs of a usual name"
+                                                        : "x and y, nor x_train and y_train, nor the like",
                           error);
     if (reading->choice.labels[CLM_TRAIN] != NOT_CHOSEN)
         return CLM_OK;
