@@ -1142,7 +1142,8 @@ struct clm_gradcheck_options {
     double l2;
     const char *activation, *init; /* as for a model */
     uint64_t seed;
-    const struct clm_data *data;      /* NULL: random inputs and labels */
+    const struct clm_loss *loss;      /* as for a model */
+    const struct clm_data *data;      /* NULL: random inputs and labels, or targets */
     enum clm_standardise standardise; /* with data */
     /* Weights of classes, as in clm_class_weights; with data, balanced means its training part, else the
      * batch. Weights of rows that the data has are used, too. */

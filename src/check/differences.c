@@ -9,7 +9,8 @@
  * If all activations have the same signs at w - 2h and w + 2h, there is no kink in between: the first layer
  * that changes is linear in w, so its signs do not change; then the next one is linear in w; and so on. If
  * they differ, h is divided by 8 a few times, and the rounding error grows. The penalty's difference is only
- * that of one weight's square, since all others cancel. */
+ * that of one weight's square, since all others cancel. A loss whose slope jumps where an output is its value
+ * has such signs, too: those of output - value. */
 #include "check/differences.h"
 
 #include <float.h>
@@ -43,6 +44,11 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
     return tensor_create(be, TENSOR_REAL, net->batch, 1, &layer->column, error);
 }
 
+static bool loss_has_kink(const struct loss *loss)
+{
+    return loss->kind == LOSS_ABSOLUTE || loss->kind == LOSS_QUANTILE;
+}
+
 clm_status differences_create(struct network *net, double l2, double loss_error, struct differences *out,
                               struct clm_error *error)
 {
@@ -58,6 +64,8 @@ clm_status differences_create(struct network *net, double l2, double loss_error,
         status = network_forward(net, net->batch, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status = create_layer(out, l, error);
+    if (status == CLM_OK && loss_has_kink(&net->architecture.loss))
+        status = read_all(&net->values, net->be, &out->values, error);
     if (status == CLM_OK)
         status = metrics_create(net->be, &out->sums, error);
     if (status != CLM_OK)
@@ -79,6 +87,7 @@ void differences_free(struct differences *d)
     if (d->net)
         metrics_free(d->net->be, &d->sums);
     free(d->layers);
+    free(d->values);
     *d = (struct differences){0};
 }
 
@@ -148,22 +157,40 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
     return status;
 }
 
+/* Whether each output is on the side of its value where the unmoved net has it, if that matters. */
+static clm_status has_same_sides(struct differences *d, bool *is_same, struct clm_error *error)
+{
+    const struct network *const net = d->net;
+    const size_t last = net->architecture.depth - 1, Q = loss_quantiles(&net->architecture.loss),
+                 count = net->batch * net->layers[last].spec->outputs;
+    double *now = NULL;
+    if (!d->values || !*is_same)
+        return CLM_OK;
+    const clm_status status = read_all(&net->layers[last].Y, net->be, &now, error);
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
+        *is_same = *is_same && (now[i] > d->values[i / Q]) == (d->layers[last].outputs[i] > d->values[i / Q]);
+    free(now);
+    return status;
+}
+
 /* The mean loss with the parameter at `at`. *is_same becomes false if a sign changes. Leaves the outputs
  * below layer l unchanged. */
 static clm_status loss_at(struct differences *d, const struct moved_parameter *p, double at, double *loss,
                           bool *is_same, struct clm_error *error)
 {
     struct network *const net = d->net;
+    struct target_views views;
     struct mixture mixture;
     size_t correct;
     clm_status status = move_unit(d, p, at, error);
     for (size_t l = p->l + 1; status == CLM_OK && l < net->architecture.depth; l++)
         status = linear_forward(net->be, &net->layers[l - 1].Y, &net->layers[l].linear,
                                 EPILOGUE(activation_of(net, l)), &net->layers[l].Y, error);
+    const struct targets targets = network_targets(net, net->batch, &views, &mixture);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
-        (status = metrics_reset(net->be, &d->sums, error)) ||
-        (status = softmax_xent(net->be, &net->layers[net->architecture.depth - 1].Y, &net->labels,
-                               network_mixture(net, net->batch, &mixture), NULL, &d->sums, error)) ||
+        (status = has_same_sides(d, is_same, error)) || (status = metrics_reset(net->be, &d->sums, error)) ||
+        (status = loss_gradient(net->be, &net->architecture.loss, &net->layers[net->architecture.depth - 1].Y,
+                                &targets, NULL, &d->sums, error)) ||
         (status = metrics_read(net->be, &d->sums, loss, &correct, error)))
         return status;
     *loss /= (double)net->batch;

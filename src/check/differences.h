@@ -21,6 +21,7 @@ struct differences {
     struct network *net; /* on the reference, its parameters, X and labels in place */
     double l2, loss_error;
     struct unmoved_layer *layers; /* depth */
+    double *values; /* (batch, targets) of a loss whose slope jumps where an output is one; NULL */
     struct metrics sums;
 };
 

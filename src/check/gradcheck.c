@@ -5,6 +5,7 @@
 #include "check/differences.h"
 #include "data/data.h"
 #include "nn/network.h"
+#include "nn/targets.h"
 #include "nn/weights.h"
 #include "prove/bounds/bounds.h"
 #include "prove/judge.h"
@@ -35,6 +36,7 @@ struct gradcheck {
     struct clm_model *model;
     float *X;                   /* (batch, inputs) */
     uint32_t *labels;           /* (batch) */
+    float *values;              /* (batch, targets), as the net sees them; NULL: the loss is of labels */
     struct row_weights weights; /* of the batch and what else is in the training part; or empty */
     struct clm_backend *bounds;
     struct gradient_side device, right; /* right: on the bounds, whose values are the reference's */
@@ -86,6 +88,25 @@ static void fill_inputs(struct gradcheck *g)
         g->labels[r] = data ? data->train.labels[r] : philox_below(&random, (uint32_t)C);
 }
 
+/* Targets of the batch: those of the data, or random numbers, or, for the loss binary, random marks. */
+static clm_status make_values(struct gradcheck *g, struct clm_error *error)
+{
+    const struct clm_data *const data = g->options->data;
+    const size_t T = clm_model_targets(g->model), count = g->options->batch * T;
+    const bool are_marks = g->model->architecture.loss.kind == LOSS_BINARY;
+    struct philox random = philox_start(g->options->seed, RANDOM_TEST, 2);
+    if (!T)
+        return CLM_OK;
+    g->values = calloc(count, sizeof *g->values);
+    if (!g->values)
+        return clm_fail_host_memory(error, "gradcheck", count * sizeof *g->values);
+    for (size_t i = 0; i < count; i++)
+        g->values[i] = data        ? target_of_net(g->model, i % T, data->train.targets[i])
+                       : are_marks ? (float)philox_below(&random, 2)
+                                   : (float)philox_normal(&random);
+    return CLM_OK;
+}
+
 static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
 {
     size_t count;
@@ -106,7 +127,9 @@ static clm_status make_weights(struct gradcheck *g, struct clm_error *error)
 {
     const struct clm_data *const data = g->options->data;
     const struct labelled_rows batch = {.count = g->options->batch,
-                                        .classes = clm_model_width(g->model, clm_model_depth(g->model)),
+                                        .classes = g->values
+                                                       ? 0
+                                                       : clm_model_width(g->model, clm_model_depth(g->model)),
                                         .labels = g->labels},
                                rows = data ? training_rows(data) : batch;
     return row_weights_make(&rows, g->options->class_weight, &g->weights, error);
@@ -123,6 +146,8 @@ static clm_status create_network(struct network *net, struct clm_backend *be, co
         (status = backend_write(be, &net->X, HOST_FLOAT, g->X, error)) ||
         (g->weights.of_row && ((status = network_prepare_weights(net, error)) ||
                                (status = network_weigh(net, g->weights.of_row, error)))))
+        return status;
+    if (g->values && (status = backend_write(be, &net->values, HOST_FLOAT, g->values, error)))
         return status;
     return backend_write(be, &net->labels, HOST_INDEX, g->labels, error);
 }
@@ -270,6 +295,7 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
                                             .layers = options->layers,
                                             .init = options->init,
                                             .seed = options->seed,
+                                            .loss = options->loss,
                                             .is_bytes =
                                                 options->data && options->data->element == ELEMENT_BYTE};
     clm_status status = clm_model_create(&model, &g->model, error);
@@ -277,6 +303,8 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
         status = check_options(options, g->model, error);
     if (status == CLM_OK && options->data)
         status = clm_model_standardise(g->model, options->data, options->standardise, NULL, error);
+    if (status == CLM_OK && options->data)
+        status = model_fit_targets(g->model, options->data, error);
     return status;
 }
 
@@ -285,7 +313,8 @@ static clm_status gradcheck_prepare(struct gradcheck *g, struct clm_backend *bac
     struct bounded_sums sums;
     clm_status status;
     if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
-        (status = make_weights(g, error)) || (status = bounds_open(&g->bounds, error)) ||
+        (status = make_values(g, error)) || (status = make_weights(g, error)) ||
+        (status = bounds_open(&g->bounds, error)) ||
         (status = network_tune(backend, &g->model->architecture, NETWORK_GRADIENTS,
                                (struct tune_wish){.batch = g->options->batch}, error)) ||
         (status = create_side(&g->device, backend, g, error)) || (status = run_side(&g->device, g, error)) ||
@@ -307,6 +336,7 @@ static void gradcheck_destroy(struct gradcheck *g)
     clm_backend_close(g->bounds);
     free(g->X);
     free(g->labels);
+    free(g->values);
     row_weights_free(&g->weights);
     clm_model_free(g->model);
 }

@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 
 #define WARNING_SIZE 1024
@@ -22,8 +23,9 @@ static void cli_info_print_rows(const struct clm_data *data, const struct clm_da
     if (clm_data_picture_size(data, &width, &height, &channels))
         printf(", pictures of %zux%zu, %zu channel%s", width, height, channels, channels == 1 ? "" : "s");
     if (clm_data_label_column(data))
-        printf("\nlabels    %s", printable(clm_data_label_column(data)).text);
-    else if (!clm_data_classes(data))
+        printf("\n%s   %s", clm_data_targets(data) ? "targets" : "labels ",
+               printable(clm_data_label_column(data)).text);
+    else if (!clm_data_classes(data) && !clm_data_targets(data))
         printf("\nlabels    none");
     printf("\n\n%-11s %10s %10s %10s %10s %10s %10s\n", "values", "lowest", "highest", "mean", "deviation",
            "repeated", "leaked");
@@ -103,6 +105,44 @@ static void print_offsets(const struct clm_data *data)
         printf("%s, because float32 could not tell the values apart\n", count > SHOWN ? ", ..." : "");
 }
 
+/* The range of a target in the training part. */
+struct target_range {
+    double lowest, highest, mean, deviation; /* the deviation is divided by N */
+    size_t missing;
+};
+
+static struct target_range range_of_target(const struct clm_data *data, size_t target)
+{
+    struct target_range range = {.lowest = INFINITY, .highest = -INFINITY};
+    double spread = 0;
+    size_t count = 0;
+    for (size_t r = 0; r < clm_data_rows(data, CLM_TRAIN); r++) {
+        const double value = clm_data_target(data, CLM_TRAIN, r, target), off = value - range.mean;
+        if (isnan(value)) {
+            range.missing++;
+            continue;
+        }
+        range.lowest = fmin(range.lowest, value);
+        range.highest = fmax(range.highest, value);
+        range.mean += off / (double)++count;
+        spread += off * (value - range.mean);
+    }
+    range.deviation = count ? sqrt(spread / (double)count) : NAN;
+    return range;
+}
+
+static void print_targets(const struct clm_data *data)
+{
+    for (size_t t = 0; t < clm_data_targets(data); t++) {
+        const struct target_range range = range_of_target(data, t);
+        if (!t)
+            printf("\n%-20s %10s %10s %10s %10s %10s\n", "target", "lowest", "highest", "mean", "deviation",
+                   "missing");
+        printf("%-20.20s %10.5g %10.5g %10.5g %10.5g %10zu\n", printable(clm_data_target_name(data, t)).text,
+               range.lowest, range.highest, range.mean, range.deviation, range.missing);
+    }
+}
+
 static void cli_info_print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     if (!clm_data_classes(data))
@@ -168,6 +208,20 @@ static json_t *describe_picture(const struct clm_data *data)
                      (json_int_t)channels);
 }
 
+static json_t *describe_targets(const struct clm_data *data)
+{
+    json_t *const list = json_array();
+    for (size_t t = 0; t < clm_data_targets(data); t++) {
+        const struct target_range range = range_of_target(data, t);
+        json_list_add(list,
+                      json_pack("{so so so so so sI}", "name", json_text(clm_data_target_name(data, t)),
+                                "lowest", json_number(range.lowest), "highest", json_number(range.highest),
+                                "mean", json_number(range.mean), "deviation", json_number(range.deviation),
+                                "missing", (json_int_t)range.missing));
+    }
+    return list;
+}
+
 static json_t *cli_info_describe(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     static const char *const keys[] = {
@@ -187,6 +241,8 @@ static json_t *cli_info_describe(const struct clm_data *data, const struct clm_d
                   clm_data_is_bytes(data) ? "uint8" : "float32", "picture", describe_picture(data), "classes",
                   (json_int_t)classes, "class_names", names, "constant_features",
                   (json_int_t)summary->constant_features, "warnings", warnings);
+    if (object && clm_data_targets(data))
+        json_object_put(object, "targets", describe_targets(data));
     for (int i = CLM_TRAIN; object && i <= CLM_TEST; i++)
         if (summary->parts[i].rows)
             json_object_put(object, keys[i], describe_part(summary->parts + i, classes));
@@ -202,6 +258,7 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
         print_columns(data);
         print_offsets(data);
         cli_info_print_classes(data, summary);
+        print_targets(data);
         print_warnings(summary);
     }
     return !json || write_json("data info", json, cli_info_describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;

@@ -20,8 +20,15 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
                                       const struct clm_data *data, struct clm_error *error)
 {
     const struct clm_settings *const settings = in->settings;
-    const struct sizes layers = layer_widths(data ? clm_data_features(data) : INPUTS, settings,
-                                             data ? clm_data_classes(data) : CLASSES);
+    struct clm_loss loss;
+    const clm_status chosen = clm_settings_loss(settings, &loss, error);
+    if (chosen != CLM_OK)
+        return chosen;
+    const size_t targets = data && clm_data_targets(data) ? clm_data_targets(data) : CLASSES,
+                 outputs = clm_loss_has_targets(loss.name) ? targets * loss.quantile_count
+                           : data                          ? clm_data_classes(data)
+                                                           : CLASSES;
+    const struct sizes layers = layer_widths(data ? clm_data_features(data) : INPUTS, settings, outputs);
     const struct clm_gradcheck_options options = {
         .sizes = layers.values,
         .size_count = layers.count,
@@ -35,6 +42,7 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
         .input_dropout = clm_settings_number(settings, "input-dropout"),
         .init = clm_settings_text(settings, "init"),
         .seed = clm_settings_count(settings, "seed"),
+        .loss = &loss,
         .data = data,
         .standardise = (enum clm_standardise)clm_settings_count(settings, "standardize"),
         .class_weight = clm_settings_text(settings, "class-weight")};

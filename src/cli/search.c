@@ -84,13 +84,15 @@ static void print_run(struct searching *s, const struct search_run *run)
     if (s->is_quiet)
         return;
     if (!s->has_heading)
-        printf("trial  epochs  val loss   val acc  seconds  settings\n");
+        printf("trial  epochs  val loss   %s  seconds  settings\n",
+               s->record.is_regression ? " val R2" : "val acc");
     s->has_heading = true;
     printf("%5zu  %6zu  ", run->trial + 1, run->epochs);
     if (run->has_failed)
         printf("  failed         -  %7.2f", run->seconds);
     else
-        printf("%8.5f  %6.2f %%  %7.2f", run->loss, 100 * run->accuracy, run->seconds);
+        printf(s->record.is_regression ? "%8.5f  %8.5f  %7.2f" : "%8.5f  %6.2f %%  %7.2f", run->loss,
+               (s->record.is_regression ? 1 : 100) * run->accuracy, run->seconds);
     print_values(s, run->trial);
     if (run->has_failed)
         remark("search", "trial %zu: %s", run->trial + 1, run->why);
@@ -116,10 +118,13 @@ static clm_status print_best(const struct searching *s, const struct search_run 
     }
     printf("\nthe best of %zu trial%s with %zu epoch%s, by the validation rows' %s\n", count,
            count == 1 ? "" : "s", best->epochs, best->epochs == 1 ? "" : "s",
-           s->plan.metric == SEARCH_ACCURACY ? "accuracy" : "loss");
+           s->plan.metric == SEARCH_LOSS ? "loss"
+           : s->record.is_regression     ? "R2"
+                                         : "accuracy");
     for (size_t i = 0; i < count && i < SHOWN; i++) {
-        printf("%5zu  val loss %.5f  accuracy %.2f %%", runs[i]->trial + 1, runs[i]->loss,
-               100 * runs[i]->accuracy);
+        printf("%5zu  val loss %.5f  ", runs[i]->trial + 1, runs[i]->loss);
+        printf(s->record.is_regression ? "R2 %.5f" : "accuracy %.2f %%",
+               (s->record.is_regression ? 1 : 100) * runs[i]->accuracy);
         print_values(s, runs[i]->trial);
     }
     free(runs);
@@ -152,8 +157,8 @@ static void tell_running(const struct searching *s, const struct search_step *st
         snprintf(line, sizeof line, "run %zu of %zu: trial %zu for %zu epoch%s", s->record.run_count + 1,
                  s->total, step->trial + 1, step->epochs, step->epochs == 1 ? "" : "s");
     if (best)
-        snprintf(line + used, sizeof line - (size_t)used, "; best so far trial %zu, %.2f %%", best->trial + 1,
-                 100 * best->accuracy);
+        snprintf(line + used, sizeof line - (size_t)used, "; best so far trial %zu, loss %.5f",
+                 best->trial + 1, best->loss);
     begin_wait(line);
 }
 
@@ -214,7 +219,9 @@ static clm_status search_run_trial(struct searching *s, const struct search_step
     run.seconds = fmax(0, seconds_now() - begin);
     run.has_failed = trained != CLM_OK || !isfinite(result.kept.validation_loss);
     run.loss = result.kept.validation_loss;
-    run.accuracy = result.kept.validation_accuracy;
+    run.accuracy = s->record.is_regression ? result.kept.validation_r2 : result.kept.validation_accuracy;
+    if (isnan(run.accuracy))
+        run.accuracy = 0; /* R2 of rows that all have the same target */
     snprintf(run.why, sizeof run.why, "%.500s",
              trained != CLM_OK ? why.message
              : run.has_failed  ? "the loss of the validation rows is no finite number"
@@ -299,7 +306,7 @@ static clm_status open_search_data(struct searching *s, struct clm_error *error)
     s->data = NULL;
     if ((status = clm_settings_set(settings, "val", VALIDATION_SHARE, error)) ||
         (!clm_settings_is_set(settings, "val-by") &&
-         (status = clm_settings_set(settings, "val-by", "stratified", error))))
+         (status = clm_settings_set(settings, "val-by", asked.has_targets ? "random" : "stratified", error))))
         return status;
     asked = data_options(s->in);
     if ((status = clm_data_open(&asked, &s->data, error)))
@@ -357,9 +364,11 @@ static void print_search_header(const struct searching *s)
     const size_t size = search_space_size(&s->space);
     if (s->is_quiet)
         return;
-    printf("data      %s (%s): %zu training, %zu validation rows of %zu features, %zu classes\n",
+    const size_t targets = clm_data_targets(s->data);
+    printf("data      %s (%s): %zu training, %zu validation rows of %zu features, %zu %s\n",
            clm_data_source(s->data), clm_data_format(s->data), clm_data_rows(s->data, CLM_TRAIN),
-           clm_data_rows(s->data, CLM_VALIDATION), clm_data_features(s->data), clm_data_classes(s->data));
+           clm_data_rows(s->data, CLM_VALIDATION), clm_data_features(s->data),
+           targets ? targets : clm_data_classes(s->data), targets ? "targets" : "classes");
     printf("backend   %s on %s\n", clm_backend_name(s->backend),
            printable(clm_backend_device(s->backend)).text);
     printf("search    %s, %zu trial%s in %zu run%s of up to %zu epoch%s, over",
@@ -377,13 +386,29 @@ static void print_search_header(const struct searching *s)
     printf("\n");
 }
 
+/* Rows with targets have no accuracy: of regression R2 stands in its place, and the loss is compared unless
+ * the metric is asked for. */
+static clm_status find_metric(struct searching *s, struct clm_error *error)
+{
+    const char *const loss = clm_settings_text(s->in->settings, "loss");
+    s->record.is_regression = clm_data_targets(s->data) && strcmp(loss, "binary") != 0;
+    if (!s->record.is_regression)
+        return CLM_OK;
+    if (s->plan.metric == SEARCH_ACCURACY && clm_settings_is_set(s->in->settings, "metric"))
+        return fail(error, CLM_ERROR_ARGUMENT,
+                    "--metric accuracy: numbers to predict have none; leave it out");
+    s->plan.metric = SEARCH_LOSS;
+    return CLM_OK;
+}
+
 static clm_status prepare_search(struct searching *s, struct clm_error *error)
 {
     const struct clm_settings *const settings = s->in->settings;
     const struct clm_backend_options backend_asked = backend_options(s->in);
     clm_status status;
     if ((status = read_space(s, error)) || (status = open_search_data(s, error)) ||
-        (status = find_epochs(s, error)) || (status = describe_search(s, error)) ||
+        (status = find_metric(s, error)) || (status = find_epochs(s, error)) ||
+        (status = describe_search(s, error)) ||
         (status = search_file_open(&s->file, &s->space, &s->record, error)) ||
         (status = search_record_draw(&s->record, &s->space, clm_settings_count(settings, "seed"),
                                      clm_settings_count(settings, "trials"), error)))

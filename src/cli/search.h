@@ -51,7 +51,8 @@ void search_values_free(struct search_values *values);
 struct search_run {
     size_t trial, epochs;
     bool has_failed;
-    double loss, accuracy; /* of the validation rows, at the end; worth nothing if it has failed */
+    double loss;     /* of the validation rows, at the end; worth nothing if it has failed */
+    double accuracy; /* of the same rows; R2 instead, if the record is of regression */
     double seconds;
     char why[512]; /* why it has failed */
 };
@@ -61,7 +62,14 @@ struct search_record {
     size_t trial_count;
     struct search_run *runs; /* in the order in which they ended */
     size_t run_count;
+    bool is_regression; /* the rows have numbers to predict */
 };
+
+/* The name of a run's second score: "val_accuracy" or "val_r2". */
+static inline const char *search_score_name(const struct search_record *record)
+{
+    return record->is_regression ? "val_r2" : "val_accuracy";
+}
 
 void search_record_free(struct search_record *record);
 /* NULL if there is none. */

@@ -71,7 +71,7 @@ static clm_status read_run(const json_t *json, const char *path, struct search_r
     struct search_run run = {.trial = whole_number(json, "trial", 1, record->trial_count),
                              .epochs = whole_number(json, "epochs", 1, INT32_MAX)};
     const json_t *const loss = json_object_get(json, "val_loss"),
-                        *const accuracy = json_object_get(json, "val_accuracy"),
+                        *const accuracy = json_object_get(json, search_score_name(record)),
                         *const seconds = json_object_get(json, "seconds"),
                         *const why = json_object_get(json, "failed");
     if (run.trial-- == SIZE_MAX || run.epochs == SIZE_MAX || !json_is_number(seconds))
@@ -216,11 +216,11 @@ static json_t *describe_trial(const struct search_space *space, const struct sea
     return object;
 }
 
-static json_t *describe_run(const struct search_run *run)
+static json_t *describe_run(const struct search_record *record, const struct search_run *run)
 {
     return json_pack("{sI sI so so sf so}", "trial", (json_int_t)run->trial + 1, "epochs",
                      (json_int_t)run->epochs, "val_loss",
-                     run->has_failed ? json_null() : json_number(run->loss), "val_accuracy",
+                     run->has_failed ? json_null() : json_number(run->loss), search_score_name(record),
                      run->has_failed ? json_null() : json_number(run->accuracy), "seconds", run->seconds,
                      "failed", run->has_failed ? json_text(run->why) : json_null());
 }
@@ -233,7 +233,7 @@ static clm_status write_record(const struct search_file *file, const struct sear
     for (size_t t = 0; t < record->trial_count; t++)
         json_list_add(trials, describe_trial(space, &record->trials[t]));
     for (size_t r = 0; r < record->run_count; r++)
-        json_list_add(runs, describe_run(&record->runs[r]));
+        json_list_add(runs, describe_run(record, &record->runs[r]));
     json_t *const json = json_pack("{ss ss sO so so}", "program", "clmlp", "version", clm_version(), "about",
                                    file->about, "trials", trials, "runs", runs);
     char *const text = json && json_is_whole() ? json_dumps(json, JSON_INDENT(1)) : NULL;
@@ -265,7 +265,7 @@ static void write_trials_csv(FILE *out, const struct search_space *space, const 
     fputs("trial,epochs", out);
     for (size_t d = 0; d < space->count; d++)
         fprintf(out, ",%s", space->dimensions[d].setting->name);
-    fputs(",val_loss,val_accuracy,seconds,failed\n", out);
+    fprintf(out, ",val_loss,%s,seconds,failed\n", search_score_name(record));
     for (size_t r = 0; r < record->run_count; r++) {
         const struct search_run *const run = &record->runs[r];
         fprintf(out, "%zu,%zu", run->trial + 1, run->epochs);
@@ -283,11 +283,15 @@ static void write_trials_csv(FILE *out, const struct search_space *space, const 
 }
 
 /* For train --config: all settings that make the best trial again. */
-static void write_best(FILE *out, const struct clm_settings *settings, const struct search_run *run)
+static void write_best(FILE *out, const struct clm_settings *settings, const struct search_record *record,
+                       const struct search_run *run)
 {
     const struct clm_setting *setting;
-    fprintf(out, "# trial %zu: validation loss %.6g, accuracy %.2f %%\n", run->trial + 1, run->loss,
-            100 * run->accuracy);
+    fprintf(out, "# trial %zu: validation loss %.6g, ", run->trial + 1, run->loss);
+    if (record->is_regression)
+        fprintf(out, "R2 %.5f\n", run->accuracy);
+    else
+        fprintf(out, "accuracy %.2f %%\n", 100 * run->accuracy);
     for (size_t i = 0; (setting = clm_setting_at("train", i)); i++)
         if (clm_settings_is_set(settings, setting->name))
             fprintf(out, "%s = \"%s\"\n", setting->name, clm_settings_text(settings, setting->name));
@@ -327,6 +331,6 @@ clm_status search_file_write(const struct search_file *file, const struct search
         return status;
     stream = open_memstream(&text, &size);
     if (stream)
-        write_best(stream, best_settings, best);
+        write_best(stream, best_settings, record, best);
     return write_stream(file, "best.conf", stream, &text, &size, error);
 }
