@@ -6,8 +6,8 @@
 #define CLIP_GROUP __attribute__((reqd_work_group_size(LANES, 1, 1)))
 
 /* One of up to six parameters of a launch, as its numbers lie: `count` of them in a row, then `rest`. With
- * panels the rest is the last one, of whose columns only the first `left` of `panel` numbers are weights. Only
- * numbers of eight bytes, so that the host's struct has the same layout. */
+ * panels the rest is the last one, of whose columns only the first `left` of `panel` numbers are weights.
+ * Only numbers of eight bytes, so that the host's struct has the same layout. */
 struct clip_part {
     ulong count, rest, panel, left, is_weight;
 };

@@ -900,8 +900,8 @@ START_TEST(inputs_of_another_kind_are_refused)
 }
 END_TEST
 
-/* Minibatches whose gradients are added up are one minibatch, to rounding; so are the last ones of an epoch, which
- * are fewer and smaller. The bound is that of `trajectory`. */
+/* Minibatches whose gradients are added up are one minibatch, to rounding; so are the last ones of an
+ * epoch, which are fewer and smaller. The bound is that of `trajectory`. */
 START_TEST(gradients_add_up)
 {
     const enum fixture kind = kinds[_i];
@@ -932,7 +932,8 @@ static void keep_split_note(void *user, const char *sentence)
         snprintf(split_note, sizeof split_note, "%s", sentence);
 }
 
-/* A minibatch whose outputs do not fit into the memory is taken in parts, and the net is the same to rounding. */
+/* A minibatch whose outputs do not fit into the memory is taken in parts, and the net is the same to
+ * rounding. */
 START_TEST(a_batch_that_does_not_fit_comes_in_parts)
 {
     static const char settings[] = "epochs 2 batch 256 lr 0.1 momentum 0.9 seed 3 resident no";

@@ -424,9 +424,9 @@ CLM_MUST_CHECK clm_status parameters_step(struct clm_backend *be, struct paramet
  *
  *   factor (1,1) out: min(1, most / (length + CLIP_EPSILON)), length = sqrt(sum of g² over all gradients)
  *
- * g of a weight includes 2 l2 w, which the stored gradient has, and l1 sign(w): both penalties count as part of
- * the loss. The sum has a fixed order. It is infinite, and the factor 0, if the squares are too large for a
- * float. A gradient that is no number makes the factor none. */
+ * g of a weight includes 2 l2 w, which the stored gradient has, and l1 sign(w): both penalties count as part
+ * of the loss. The sum has a fixed order. It is infinite, and the factor 0, if the squares are too large for
+ * a float. A gradient that is no number makes the factor none. */
 CLM_MUST_CHECK clm_status clip_factor(struct clm_backend *be, struct parameter *const *list, size_t count,
                                       double l1, double most, struct tensor *factor, struct clm_error *error);
 

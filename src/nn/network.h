@@ -134,15 +134,15 @@ struct batch_part {
     bool is_last;
 };
 
-/* network_step for a batch that comes in parts, for a network with extras.has_parts. The last part takes the
- * step; its gradient is that of the whole batch's mean loss. `next` is the part after this one, or that of the
- * next batch. */
+/* network_step for a batch that comes in parts, for a network with extras.has_parts. The last part takes
+ * the step; its gradient is that of the whole batch's mean loss. `next` is the part after this one, or
+ * that of the next batch. */
 CLM_MUST_CHECK clm_status network_step_part(struct network *net, const struct batch_part *part,
                                             const struct step *step, struct metrics *sums,
                                             const struct minibatch *next, struct clm_error *error);
 
-/* Exchanges the parameters' values and their moving averages, if there are any: for a look at the averaged net
- * between two steps. A second call restores them. */
+/* Exchanges the parameters' values and their moving averages, if there are any: for a look at the averaged
+ * net between two steps. A second call restores them. */
 void network_exchange_average(struct network *net);
 
 /* Forward, loss and the gradients of all parameters, without a step; for a network that keeps them. What is

@@ -46,14 +46,15 @@ CLM_MUST_CHECK clm_status optimiser_begin(struct optimiser *optimiser, struct cl
 CLM_MUST_CHECK clm_status optimiser_add(struct optimiser *optimiser, double share, bool is_first,
                                         struct clm_error *error);
 
-/* The step of all parameters, from their gradients; after parts from the totals. Clipping leaves the gradients
- * as they are: the step multiplies them. */
+/* The step of all parameters, from their gradients; after parts from the totals. Clipping leaves the
+ * gradients as they are: the step multiplies them. */
 CLM_MUST_CHECK clm_status optimiser_step(struct optimiser *optimiser, const struct step *step, bool has_parts,
                                          struct clm_error *error);
 
 /* After step `number` of the parameters:
  *
- *   average = decay average + (1 - decay) value      decay = min(extras.average, (1 + number) / (10 + number))
+ *   average = decay average + (1 - decay) value
+ *   decay = min(extras.average, (1 + number) / (10 + number))
  *
  * so that the first values, which are far from the last, soon count for nothing. */
 CLM_MUST_CHECK clm_status optimiser_average(struct optimiser *optimiser, size_t number,

@@ -262,8 +262,8 @@ static bool may_be_split(const struct architecture *net)
     return true;
 }
 
-/* Plans with the largest parts of a step that fit: minibatches, or if they do not, half of them, a quarter and so
- * on. If none fits, the failure is that of whole minibatches. */
+/* Plans with the largest parts of a step that fit: minibatches, or if they do not, half of them, a quarter
+ * and so on. If none fits, the failure is that of whole minibatches. */
 static clm_status train_make_plan(struct training *t, const struct clm_model *model,
                                   struct clm_memory_plan *plan, struct clm_error *error)
 {
@@ -636,8 +636,8 @@ static bool is_over(const struct training *t)
            course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
 }
 
-/* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last. From
- * here on the net has the averaged ones, if there are any. */
+/* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last.
+ * From here on the net has the averaged ones, if there are any. */
 static clm_status keep_parameters(struct training *t, struct clm_model *model, struct clm_error *error)
 {
     network_exchange_average(&t->net);

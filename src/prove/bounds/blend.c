@@ -7,9 +7,9 @@ static double largest_of(const struct tensor *tensor, size_t i)
     return fabs(values_of(tensor)[i]) + errors_of(tensor)[i];
 }
 
-/* Of share from: the share is rounded, and the product. Of a sum with it: one more, and of the difference that
- * a mean multiplies one more. The reference's own add one. A share between 0 and 1 takes its part of both
- * errors; roundings are of the largest that each term may be. */
+/* Of share from: the share is rounded, and the product. Of a sum with it: one more, and of the difference
+ * that a mean multiplies one more. The reference's own add one. A share between 0 and 1 takes its part of
+ * both errors; roundings are of the largest that each term may be. */
 static double blend_error(const struct blend *blend, size_t i, enum blend_way way, double share)
 {
     const double from = largest_of(blend->from, i), from_error = errors_of(blend->from)[i];
