@@ -197,7 +197,8 @@ START_TEST(differences_hold_their_own_bounds)
         for (int is_bias = 0; is_bias < 2; is_bias++)
             for (size_t o = 0; o < 2; o++) {
                 struct difference difference;
-                ck_assert_int_eq(difference_of(&differences, 0, o, 0, is_bias, &difference, &error), CLM_OK);
+                ck_assert_int_eq(difference_of(&differences, (size_t)is_bias, o, &difference, &error),
+                                 CLM_OK);
                 ck_assert(difference.is_smooth);
                 ck_assert_within(difference.value, exact[is_bias][o], difference.error);
                 /* h is the cube root of the rounding e: e / h + h² |f'''| / 2, and f''' is below x³ */

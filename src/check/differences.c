@@ -1,4 +1,5 @@
-/* The loss as a function of one parameter w: only unit o of layer l changes, and the layers above it.
+/* The loss as a function of one parameter w. In a plain layer only unit o changes, and the layers above it; a
+ * layer with norm, dropout or skip is computed as a whole.
  *
  *   d = (f(w + h) - f(w - h)) / 2h = f' + h² f''' / 6 + …      by truncation ± e / h                     by
  *   rounding, if each f is off by e
@@ -7,10 +8,11 @@
  * of d(h); all of it counts as error. h is the cube root of e, which makes both errors alike for f''' near 1.
  *
  * If all activations have the same signs at w - 2h and w + 2h, there is no kink in between: the first layer
- * that changes is linear in w, so its signs do not change; then the next one is linear in w; and so on. If
- * they differ, h is divided by 8 a few times, and the rounding error grows. The penalty's difference is only
- * that of one weight's square, since all others cancel. A loss whose slope jumps where an output is its value
- * has such signs, too: those of output - value. */
+ * that changes is linear in w, so its signs do not change; then the next one is linear in w; and so on. After
+ * a normalisation that is so only to first order; two kinks would have to lie between w - 2h, w - h, w + h and
+ * w + 2h, all of which are compared. If signs differ, h is divided by 8 a few times, and the rounding error
+ * grows. The penalty's difference is only that of one weight's square, since all others cancel. A loss whose
+ * slope jumps where an output is its value has such signs, too: those of output - value. */
 #include "check/differences.h"
 
 #include <float.h>
@@ -34,10 +36,10 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
     const struct network *const net = d->net;
     struct clm_backend *const be = net->be;
     struct unmoved_layer *const layer = &d->layers[l];
+    const struct tensor *const gate = &net->layers[l].saved_gate;
     clm_status status;
-    if ((status = read_all(&net->layers[l].linear.W.value, be, &layer->weights, error)) ||
-        (status = read_all(&net->layers[l].linear.b.value, be, &layer->biases, error)) ||
-        (status = read_all(&net->layers[l].Y, be, &layer->outputs, error)) ||
+    if ((status = read_all(&net->layers[l].Y, be, &layer->outputs, error)) ||
+        (!tensor_is_empty(gate) && (status = read_all(gate, be, &layer->gate, error))) ||
         (status = tensor_create(be, TENSOR_REAL, 1, net->layers[l].spec->inputs, &layer->row, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, 1, &layer->bias, error)))
         return status;
@@ -49,19 +51,31 @@ static bool loss_has_kink(const struct loss *loss)
     return loss->kind == LOSS_ABSOLUTE || loss->kind == LOSS_QUANTILE;
 }
 
+static clm_status read_parameters(struct differences *d, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t n = 0; status == CLM_OK && n < d->parameter_count; n++)
+        status = read_all(&network_parameter(d->net, n)->value, d->net->be, &d->parameters[n], error);
+    return status;
+}
+
 clm_status differences_create(struct network *net, double l2, double loss_error, struct differences *out,
                               struct clm_error *error)
 {
-    const size_t depth = net->architecture.depth;
+    const size_t depth = net->architecture.depth, count = architecture_parameter_count(&net->architecture);
     *out = (struct differences){.net = net,
                                 .l2 = l2,
                                 .loss_error = fmax(loss_error, DBL_EPSILON),
-                                .layers = calloc(depth, sizeof *out->layers)};
+                                .layers = calloc(depth, sizeof *out->layers),
+                                .parameters = calloc(count, sizeof *out->parameters),
+                                .parameter_count = count};
     clm_status status = CLM_OK;
-    if (!out->layers)
+    if (!out->layers || !out->parameters)
         status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *out->layers);
     if (status == CLM_OK)
-        status = network_forward(net, net->batch, error);
+        status = network_forward_in_training(net, net->batch, error);
+    if (status == CLM_OK)
+        status = read_parameters(out, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status = create_layer(out, l, error);
     if (status == CLM_OK && loss_has_kink(&net->architecture.loss))
@@ -77,61 +91,94 @@ void differences_free(struct differences *d)
 {
     for (size_t l = 0; d->layers && l < d->net->architecture.depth; l++) {
         struct unmoved_layer *const layer = &d->layers[l];
-        free(layer->weights);
-        free(layer->biases);
         free(layer->outputs);
+        free(layer->gate);
         tensor_free(d->net->be, &layer->row);
         tensor_free(d->net->be, &layer->bias);
         tensor_free(d->net->be, &layer->column);
     }
     if (d->net)
         metrics_free(d->net->be, &d->sums);
+    for (size_t n = 0; d->parameters && n < d->parameter_count; n++)
+        free(d->parameters[n]);
+    free(d->parameters);
     free(d->layers);
     free(d->values);
     *d = (struct differences){0};
 }
 
-/* The parameter that moves. */
+/* The parameter that moves: element `at` of the nth tensor, which is of layer l. */
 struct moved_parameter {
-    size_t l, o, i;
-    bool is_bias;
+    size_t n, at, l;
+    bool is_weight;
 };
+
+static struct moved_parameter moved_parameter_of(const struct network *net, size_t n, size_t at)
+{
+    const struct parameter_spec spec = architecture_parameter(&net->architecture, n);
+    return (struct moved_parameter){n, at, spec.layer, spec.is_weight};
+}
 
 static enum activation activation_of(const struct network *net, size_t l)
 {
     return net->layers[l].spec->activation;
 }
 
-/* Computes the outputs of unit o with its parameter at `at`, and puts them into its layer's. */
-static clm_status move_unit(struct differences *d, const struct moved_parameter *p, double at,
-                            struct clm_error *error)
+/* What layer l multiplies. */
+static const struct tensor *inputs_of(const struct network *net, size_t l)
+{
+    return l ? &net->layers[l - 1].Y : &net->X;
+}
+
+/* Computes the outputs of the unit that has the parameter, and puts them into those of its layer, which is
+ * plain. */
+static clm_status move_unit(struct differences *d, const struct moved_parameter *p, struct clm_error *error)
 {
     struct network *const net = d->net;
-    const size_t B = net->batch, I = net->layers[p->l].spec->inputs, O = net->layers[p->l].spec->outputs;
-    const struct tensor *const X = p->l ? &net->layers[p->l - 1].Y : &net->X;
+    const size_t B = net->batch, I = net->layers[p->l].spec->inputs, O = net->layers[p->l].spec->outputs,
+                 first = architecture_first_parameter(&net->architecture, p->l),
+                 o = p->is_weight ? p->at / I : p->at;
     struct unmoved_layer *const layer = &d->layers[p->l];
     struct linear unit = {.W.value = layer->row, .b.value = layer->bias};
-    double *const w = layer->weights + p->o * I, *const b = layer->biases + p->o;
-    double *const moved = p->is_bias ? b : w + p->i, *const column = calloc(B, sizeof *column);
+    double *const w = d->parameters[first] + o * I, *const b = d->parameters[first + 1] + o;
+    double *const column = calloc(B, sizeof *column);
     double *const outputs = malloc(B * O * sizeof *outputs);
-    const double unmoved = *moved;
     clm_status status = CLM_OK;
-    *moved = at;
     if (!column || !outputs)
         status = clm_fail_host_memory(error, "gradcheck", B * O * sizeof *outputs);
     if (!status && !(status = backend_write(net->be, &unit.W.value, HOST_DOUBLE, w, error)) &&
         !(status = backend_write(net->be, &unit.b.value, HOST_DOUBLE, b, error)) &&
-        !(status =
-              linear_forward(net->be, X, &unit, EPILOGUE(activation_of(net, p->l)), &layer->column, error)) &&
+        !(status = linear_forward(net->be, inputs_of(net, p->l), &unit, EPILOGUE(activation_of(net, p->l)),
+                                  &layer->column, error)) &&
         !(status = backend_read(net->be, &layer->column, HOST_DOUBLE, column, error))) {
         memcpy(outputs, layer->outputs, B * O * sizeof *outputs);
         for (size_t r = 0; r < B; r++)
-            outputs[r * O + p->o] = column[r];
+            outputs[r * O + o] = column[r];
         status = backend_write(net->be, &net->layers[p->l].Y, HOST_DOUBLE, outputs, error);
     }
-    *moved = unmoved;
     free(column);
     free(outputs);
+    return status;
+}
+
+/* The same for a layer that is not plain, all of whose outputs may change. */
+static clm_status move_layer(struct differences *d, const struct moved_parameter *p, struct clm_error *error)
+{
+    struct network *const net = d->net;
+    struct tensor *const value = &network_parameter(net, p->n)->value;
+    const clm_status status = backend_write(net->be, value, HOST_DOUBLE, d->parameters[p->n], error);
+    return status ? status : layer_forward(net->be, &net->layers[p->l], inputs_of(net, p->l), true, error);
+}
+
+static clm_status move_parameter(struct differences *d, const struct moved_parameter *p, double to,
+                                 struct clm_error *error)
+{
+    double *const value = &d->parameters[p->n][p->at];
+    const double unmoved = *value;
+    *value = to;
+    const clm_status status =
+        layer_is_plain(d->net->layers[p->l].spec) ? move_unit(d, p, error) : move_layer(d, p, error);
+    *value = unmoved;
     return status;
 }
 
@@ -141,19 +188,28 @@ static bool has_kink(enum activation act)
     return isinf(activations[act].bend_most);
 }
 
-/* Whether the hidden activations of layers l and above have the signs of the unmoved net, if that matters. */
+/* Whether a layer's activations have the signs of the unmoved net. A saved gate says it, because with a kink
+ * it has one value below 0 and another above. */
+static clm_status compare_signs(struct differences *d, size_t l, bool *is_same, struct clm_error *error)
+{
+    const struct layer *const layer = &d->net->layers[l];
+    const double *const gate = d->layers[l].gate, *const outputs = d->layers[l].outputs;
+    double *now = NULL;
+    const clm_status status = read_all(gate ? &layer->saved_gate : &layer->Y, d->net->be, &now, error);
+    for (size_t i = 0; status == CLM_OK && i < d->net->batch * layer->spec->outputs; i++)
+        *is_same = *is_same && (gate ? now[i] == gate[i] : (now[i] > 0) == (outputs[i] > 0));
+    free(now);
+    return status;
+}
+
+/* The same for the hidden layers l and above, if it matters. */
 static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same, struct clm_error *error)
 {
     const struct network *const net = d->net;
     clm_status status = CLM_OK;
-    for (; status == CLM_OK && *is_same && l + 1 < net->architecture.depth; l++) {
-        double *now = NULL;
-        status = read_all(&net->layers[l].Y, net->be, &now, error);
-        for (size_t i = 0; status == CLM_OK && i < net->batch * net->layers[l].spec->outputs; i++)
-            *is_same = *is_same &&
-                       (!has_kink(activation_of(net, l)) || (now[i] > 0) == (d->layers[l].outputs[i] > 0));
-        free(now);
-    }
+    for (; status == CLM_OK && *is_same && l + 1 < net->architecture.depth; l++)
+        if (has_kink(activation_of(net, l)))
+            status = compare_signs(d, l, is_same, error);
     return status;
 }
 
@@ -182,10 +238,9 @@ static clm_status loss_at(struct differences *d, const struct moved_parameter *p
     struct target_views views;
     struct mixture mixture;
     size_t correct;
-    clm_status status = move_unit(d, p, at, error);
+    clm_status status = move_parameter(d, p, at, error);
     for (size_t l = p->l + 1; status == CLM_OK && l < net->architecture.depth; l++)
-        status = linear_forward(net->be, &net->layers[l - 1].Y, &net->layers[l].linear,
-                                EPILOGUE(activation_of(net, l)), &net->layers[l].Y, error);
+        status = layer_forward(net->be, &net->layers[l], inputs_of(net, l), true, error);
     const struct targets targets = network_targets(net, net->batch, &views, &mixture);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
         (status = has_same_sides(d, is_same, error)) || (status = metrics_reset(net->be, &d->sums, error)) ||
@@ -202,7 +257,8 @@ static clm_status quotient(struct differences *d, const struct moved_parameter *
                            double *out, bool *is_same, struct clm_error *error)
 {
     const double above = w + h, below = w - h;
-    const double penalty = p->is_bias ? 0 : d->l2 * (above + below); /* (above² - below²) / (above - below) */
+    const double penalty =
+        p->is_weight ? d->l2 * (above + below) : 0; /* (above² - below²) / (above - below) */
     double f_above, f_below;
     clm_status status;
     if ((status = loss_at(d, p, above, &f_above, is_same, error)) ||
@@ -212,21 +268,22 @@ static clm_status quotient(struct differences *d, const struct moved_parameter *
     return CLM_OK;
 }
 
-/* Restores the layer's unmoved outputs, from which the layers above are moved. */
-static clm_status restore(struct differences *d, size_t l, struct clm_error *error)
+/* Restores the parameter, and the unmoved outputs of its layer, from which the layers above are moved. */
+static clm_status restore(struct differences *d, const struct moved_parameter *p, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    for (; status == CLM_OK && l < d->net->architecture.depth; l++)
-        status = backend_write(d->net->be, &d->net->layers[l].Y, HOST_DOUBLE, d->layers[l].outputs, error);
+    struct network *const net = d->net;
+    clm_status status =
+        backend_write(net->be, &network_parameter(net, p->n)->value, HOST_DOUBLE, d->parameters[p->n], error);
+    for (size_t l = p->l; status == CLM_OK && l < net->architecture.depth; l++)
+        status = backend_write(net->be, &net->layers[l].Y, HOST_DOUBLE, d->layers[l].outputs, error);
     return status;
 }
 
-clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bool is_bias,
-                         struct difference *out, struct clm_error *error)
+clm_status difference_of(struct differences *d, size_t n, size_t at, struct difference *out,
+                         struct clm_error *error)
 {
-    const struct moved_parameter p = {l, o, i, is_bias};
-    const struct unmoved_layer *const layer = &d->layers[l];
-    const double w = is_bias ? layer->biases[o] : layer->weights[o * d->net->layers[l].spec->inputs + i];
+    const struct moved_parameter p = moved_parameter_of(d->net, n, at);
+    const double w = d->parameters[n][at];
     double h = cbrt(d->loss_error);
     clm_status status = CLM_OK;
     *out = (struct difference){.value = NAN, .error = NAN};
@@ -239,5 +296,5 @@ clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bo
         out->is_smooth = status == CLM_OK && is_same;
         out->error = fabs(wide - out->value) + d->loss_error / h + 8 * DBL_EPSILON * fabs(out->value);
     }
-    return status ? status : restore(d, l, error);
+    return status ? status : restore(d, &p, error);
 }

@@ -10,9 +10,9 @@ struct difference {
     bool is_smooth;      /* else every step crossed a kink of a ReLU, and the derivative is unknown */
 };
 
-/* A layer of the unmoved net in host memory, and one unit of it on the reference. */
+/* What an unmoved layer gives, and one unit of it on the reference. */
 struct unmoved_layer {
-    double *weights, *biases, *outputs;
+    double *outputs, *gate;          /* the gate is that of a layer which saves it, or NULL */
     struct tensor row, bias, column; /* the unit's weights, its bias, its outputs (batch,1) */
 };
 
@@ -21,18 +21,20 @@ struct differences {
     struct network *net; /* on the reference, its parameters, X and labels in place */
     double l2, loss_error;
     struct unmoved_layer *layers; /* depth */
-    double *values; /* (batch, targets) of a loss whose slope jumps where an output is one; NULL */
+    double *values;      /* (batch, targets) of a loss whose slope jumps where an output is one; NULL */
+    double **parameters; /* of each parameter, in the order of architecture_parameter */
+    size_t parameter_count;
     struct metrics sums;
 };
 
-/* Runs the net forward on its whole batch. `loss_error` bounds the mean loss's error from rounding in
+/* Runs the net forward on its whole batch, as a step does. `loss_error` bounds the mean loss's error from rounding in
  * double. */
 CLM_MUST_CHECK clm_status differences_create(struct network *net, double l2, double loss_error,
                                              struct differences *out, struct clm_error *error);
 void differences_free(struct differences *differences);
 
-/* d/dw (mean loss + l2 |W|²) for weight (o,i) of layer l, or for bias o if `is_bias`. */
-CLM_MUST_CHECK clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bool is_bias,
-                                        struct difference *out, struct clm_error *error);
+/* d/dw (mean loss + l2 |W|²) for element `at` of the nth parameter. */
+CLM_MUST_CHECK clm_status difference_of(struct differences *d, size_t n, size_t at, struct difference *out,
+                                        struct clm_error *error);
 
 #endif

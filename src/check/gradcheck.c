@@ -149,6 +149,7 @@ static clm_status create_network(struct network *net, struct clm_backend *be, co
         return status;
     if (g->values && (status = backend_write(be, &net->values, HOST_FLOAT, g->values, error)))
         return status;
+    net->seed = g->options->seed;
     return backend_write(be, &net->labels, HOST_INDEX, g->labels, error);
 }
 
@@ -227,13 +228,10 @@ static void gradcheck_choose(const double *gradient, size_t count, size_t sample
 static clm_status try_one(struct gradcheck *g, size_t n, size_t at, struct clm_gradcheck_row *row,
                           struct clm_error *error)
 {
-    const struct parameter_spec *const spec = &g->model->specs[n];
     const struct gradient *const right = &g->right.read[n];
     const size_t columns = network_parameter(&g->device.net, n)->gradient.columns;
-    const size_t o = spec->is_weight ? at / columns : at, i = spec->is_weight ? at % columns : 0;
     struct difference difference;
-    const clm_status status =
-        difference_of(&g->differences, spec->layer, o, i, !spec->is_weight, &difference, error);
+    const clm_status status = difference_of(&g->differences, n, at, &difference, error);
     row->tried++;
     row->skipped += !difference.is_smooth;
     if (status != CLM_OK || !difference.is_smooth)
@@ -258,7 +256,8 @@ static clm_status check_parameter(struct gradcheck *g, size_t n, struct clm_grad
     const struct parameter_spec *const spec = &g->model->specs[n];
     const struct gradient *const device = &g->device.read[n], *const right = &g->right.read[n];
     const size_t count = parameter_elements(spec);
-    const uint32_t part = 4 + 2 * (uint32_t)spec->layer + !spec->is_weight;
+    const uint32_t part = 4 + 2 * (uint32_t)spec->layer + (uint32_t)(spec->role % 2) +
+                          (spec->role > ROLE_BIAS ? 2 * ARCHITECTURE_DEPTH_MAX : 0);
     struct philox random = philox_start(g->options->seed, RANDOM_TEST, part);
     bool *const is_chosen = calloc(count, sizeof *is_chosen);
     clm_status status = CLM_OK;

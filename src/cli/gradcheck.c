@@ -11,7 +11,7 @@ static void print_row(void *user, const struct clm_gradcheck_row *row)
     (void)user;
     char index[48];
     snprintf(index, sizeof index, "[%zu,%zu]", row->worst_row, row->worst_column);
-    printf("%-16s  %5zu  %5zu  %-12s  %13.6e  %13.6e  %13.6e  %9.4f  %9.4f  %s\n", row->parameter, row->tried,
+    printf("%-20s  %5zu  %5zu  %-12s  %13.6e  %13.6e  %13.6e  %9.4f  %9.4f  %s\n", row->parameter, row->tried,
            row->skipped, index, row->numerical, row->analytic, row->device, row->error_over_bound,
            row->device_error_over_bound, row->passed ? "ok" : "FAILED");
 }
@@ -54,7 +54,7 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
     printf(
         "Gradients of the reference against central differences, and of %s on %s against the reference.\n"
         "Each with the element whose difference is worst.\n\n"
-        "parameter         tried  kinks  worst             numerical       analytic         device  num/bound  dev/bound\n",
+        "parameter             tried  kinks  worst             numerical       analytic         device  num/bound  dev/bound\n",
         clm_backend_name(backend), printable(clm_backend_device(backend)).text);
     status = clm_gradcheck(backend, &options, print_row, NULL, &passed, error);
     clm_backend_close(backend);

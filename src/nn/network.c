@@ -617,6 +617,11 @@ clm_status network_forward(struct network *net, size_t rows, struct clm_error *e
     return network_forward_layers(net, rows, net->architecture.depth, false, error);
 }
 
+clm_status network_forward_in_training(struct network *net, size_t rows, struct clm_error *error)
+{
+    return network_forward_layers(net, rows, net->architecture.depth, true, error);
+}
+
 /* The last layer's outputs, the loss, and the gradients of the last two layers' Z. */
 static clm_status loss(struct network *net, size_t rows, struct metrics *sums, struct clm_error *error)
 {

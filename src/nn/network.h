@@ -116,6 +116,9 @@ const struct mixture *network_mixture(const struct network *net, size_t rows, st
 
 /* Logits of the first `rows` rows of X. */
 CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, struct clm_error *error);
+/* The same as a step computes it: with what step net->step_number drops, and the batch's statistics. */
+CLM_MUST_CHECK clm_status network_forward_in_training(struct network *net, size_t rows,
+                                                      struct clm_error *error);
 /* Where network_forward leaves them: (rows, classes). */
 struct tensor network_logits(const struct network *net, size_t rows);
 
