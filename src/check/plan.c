@@ -132,6 +132,17 @@ static const struct step_case trainings[] = {
      .parts = 4,
      .clip = 0.25,
      .is_weighted = true},
+    {.widths = {33, 31, 10}, .rows = 40, .batch = 31, .epochs = 2, .momentum = 0.9, .drop = 0.25},
+    {.widths = {17, 17, 17, 10}, .rows = 40, .batch = 31, .epochs = 2, .momentum = 0.9, .has_skips = true},
+    {.widths = {33, 31, 10}, .rows = 40, .batch = 31, .epochs = 1, .momentum = 0.9, .norm = NORM_BATCH},
+    {.widths = {33, 31, 10}, .rows = 40, .batch = 31, .epochs = 1, .momentum = 0.9, .norm = NORM_LAYER},
+    {.widths = {17, 17, 17, 10},
+     .rows = 40,
+     .batch = 20,
+     .epochs = 1,
+     .norm = NORM_LAYER,
+     .drop = 0.5,
+     .has_skips = true},
 };
 
 /* Outputs of a million elements, of which a single one may be wrong. */

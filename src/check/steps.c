@@ -152,6 +152,7 @@ static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, 
         (status = create_parts(trainee, which, error)) ||
         (status = metrics_create(be, &trainee->sums, error)))
         return status;
+    trainee->net.seed = which->seed;
     return metrics_reset(be, &trainee->sums, error);
 }
 
@@ -277,7 +278,7 @@ static clm_status judge_one(struct judgement *out, struct clm_backend *device, s
     return tensor_is_empty(got) ? CLM_OK : judge_tensor(out, text, device, got, bounds, expected, error);
 }
 
-/* The loss, and all parameters with their states. */
+/* The loss, all parameters with their states, and running statistics. */
 static clm_status judge(struct judgement *out, const struct trainee *device, const struct trainee *right,
                         struct clm_backend *bounds, const struct clm_model *model, struct clm_error *error)
 {
@@ -296,6 +297,11 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
             status = judge_one(out, be, bounds, name, " average", average,
                                bounds ? &right->net.optimiser.averages[n] : average, error);
     }
+    for (size_t n = 0; status == CLM_OK && n < model->statistic_count; n++) {
+        const struct tensor *const got = device->net.statistics[n];
+        status = judge_one(out, be, bounds, model->specs[model->parameter_count + n].name, "", got,
+                           bounds ? right->net.statistics[n] : got, error);
+    }
     return status;
 }
 
@@ -308,6 +314,8 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define WEIGHTED  " weighted"
 /* Numbers after the others, if one of them is not 0. */
 #define PENALTIES " l1=%lg decay=%lg"
+#define DROP      " drop=%lg"
+#define SKIPS     " skip"
 #define CLIPPED   " clip=%lg"
 #define AVERAGED  " average=%lg"
 #define IN_PARTS  " parts=%zu"
@@ -337,9 +345,25 @@ static const char *extras_of(char text[EXTRAS_TEXT_MAX], const struct step_case 
     return text;
 }
 
+/* The share as DROP writes it; "" if it is 0. */
+static const char *drop_of(char text[24], const struct step_case *which)
+{
+    text[0] = '\0';
+    if (which->drop != 0)
+        snprintf(text, 24, DROP, which->drop);
+    return text;
+}
+
+/* " norm=batch"; "" if there is none. */
+static const char *norm_word(char word[24], enum norm_kind norm)
+{
+    snprintf(word, 24, "%s%s", norm ? " norm=" : "", norm ? norms[norm].name : "");
+    return word;
+}
+
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "", act[24], rule[24], extras[EXTRAS_TEXT_MAX];
+    char layers[72] = "", act[24], rule[24], extras[EXTRAS_TEXT_MAX], norm[24], drop[24];
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
@@ -347,8 +371,11 @@ void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
     snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
              which->rows, which->epochs, which->momentum, which->l2);
     const char *const words[] = {extras_of(extras, which),
+                                 drop_of(drop, which),
                                  word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
                                  word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
+                                 norm_word(norm, which->norm),
+                                 which->has_skips ? SKIPS : "",
                                  which->is_augmented ? AUGMENTED : "",
                                  which->is_float ? FLOATS : "",
                                  which->is_extreme ? EXTREMES : "",
@@ -393,6 +420,9 @@ static void parse_vocabulary(const char **text, struct step_case *out)
     for (int r = 0; r < RULE_COUNT; r++)
         if (parse_flag(text, word_of(word, r == RULE_SGD, rules[r].name)) && *word)
             out->rule = (enum rule)r;
+    for (int n = 0; n < NORM_COUNT; n++)
+        if (parse_flag(text, norm_word(word, (enum norm_kind)n)) && *word)
+            out->norm = (enum norm_kind)n;
 }
 
 clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error)
@@ -411,7 +441,10 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
         flags += length;
     if (sscanf(flags, IN_PARTS "%n", &out->parts, &length) == 1)
         flags += length;
+    if (sscanf(flags, DROP "%n", &out->drop, &length) == 1)
+        flags += length;
     parse_vocabulary(&flags, out);
+    out->has_skips = parse_flag(&flags, SKIPS);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
     out->is_extreme = out->is_float && parse_flag(&flags, EXTREMES);
@@ -420,7 +453,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
                        out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
                        out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0 && out->l1 >= 0 &&
                        out->weight_decay >= 0 && out->clip >= 0 && out->average >= 0 && out->average < 1 &&
-                       out->parts <= out->batch;
+                       out->parts <= out->batch && out->drop >= 0 && out->drop < 1;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {
@@ -437,18 +470,45 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
 
 /* ---- checks ---- */
 
+/* "input drop=0.25, 33 relu norm=batch drop=0.25, 33 relu skip", for the caller to free; NULL if there is no
+ * memory. */
+static char *layers_of_case(const struct step_case *which)
+{
+    char *text = NULL, norm[24];
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (!stream)
+        return NULL;
+    fprintf(stream, "input drop=%.17g", which->drop);
+    for (size_t l = 0; l + 1 < steps_depth(which); l++)
+        fprintf(stream, ", %zu %s%s drop=%.17g%s", which->widths[l + 1], activations[which->act].name,
+                norm_word(norm, which->norm), which->drop,
+                which->has_skips && which->widths[l] == which->widths[l + 1] ? SKIPS : "");
+    fprintf(stream, ", %zu", which->widths[steps_depth(which)]);
+    return fclose(stream) ? NULL : text;
+}
+
+static clm_status create_net_of_case(const struct step_case *which, struct clm_model **out,
+                                     struct clm_error *error)
+{
+    const size_t sizes[] = {which->widths[0], which->widths[steps_depth(which)]};
+    char *const layers = layers_of_case(which);
+    const struct clm_model_options options = {
+        .sizes = sizes, .size_count = 2, .layers = layers, .init = "he", .seed = which->seed};
+    const clm_status status =
+        layers ? clm_model_create(&options, out, error) : clm_fail_host_memory(error, "a check", 256);
+    free(layers);
+    return status;
+}
+
 clm_status steps_judge(struct clm_backend *device, struct clm_backend *bounds, const struct step_case *which,
                        struct judgement *out, struct clm_error *error)
 {
-    const struct clm_model_options options = {
-        .sizes = which->widths, .size_count = steps_depth(which) + 1, .init = "he", .seed = which->seed};
     struct trainee trained = {0}, right = {0};
     struct clm_model *model = NULL;
-    clm_status status = clm_model_create(&options, &model, error);
+    clm_status status = create_net_of_case(which, &model, error);
     if (status != CLM_OK)
         return status;
-    for (size_t l = 0; l + 1 < model->architecture.depth; l++)
-        model->architecture.layers[l].activation = which->act;
     draw_parameters(model, which->seed);
     status = steps_train(&trained, device, model, which, error);
     if (status == CLM_OK && bounds)

@@ -21,6 +21,9 @@ struct step_case {
     bool is_float;       /* the data is floats, else bytes */
     bool is_extreme;     /* float data: inputs of ±1e4 among small ones */
     bool is_weighted;    /* the rows have weights */
+    enum norm_kind norm; /* of the hidden layers */
+    double drop;         /* share of the inputs, and of the hidden layers' outputs */
+    bool has_skips;      /* in hidden layers that are as wide as what they take */
     uint64_t seed;       /* of data and parameters */
 };
 
