@@ -2,8 +2,8 @@
  *
  * Z (B,C) outputs. Items take rows, and add their losses, as in softmax.cl. */
 
-/* Adds the groups' sums of `loss` and `correct` to their slots, in a fixed tree. All items of a group must get
- * here. */
+/* Adds the groups' sums of `loss` and `correct` to their slots, in a fixed tree. All items of a group must
+ * get here. */
 #define ADD_ITEMS(loss, correct)                                                                             \
     __local float item_losses[LANES];                                                                        \
     __local float item_corrects[LANES];                                                                      \
@@ -19,8 +19,8 @@
     if (lane == 0)                                                                                           \
         add_to_sums(item_losses[0], item_corrects[0], sums + SLOT * group);
 
-/* x: (1 - p)^gamma (-log p) of class c. Its gradient is y times that of -log p. No digits are lost if p is nearly
- * 1: 1 - p is the share of the other classes. p (-log p) / (1 - p) is 1 if p is 1, and 0 if p is 0. */
+/* x: (1 - p)^gamma (-log p) of class c. Its gradient is y times that of -log p. No digits are lost if p is
+ * nearly 1: 1 - p is the share of the other classes. p (-log p) / (1 - p) is 1 if p is 1, and 0 if p is 0. */
 float2 focal(const int C, __global const float *z, const int c, const float gamma, const float largest,
              const float sum)
 {
@@ -42,8 +42,8 @@ float distances_of(const int C, __global const float *z, const float largest)
     return sum;
 }
 
-/* Focal, or cross-entropy of which `kept` is of a row's own classes and `even` of each class. weights, mixture
- * and dZ are as in softmax_xent. A row's gradient is (all softmax(Z) - own onehot(labels) - other
+/* Focal, or cross-entropy of which `kept` is of a row's own classes and `even` of each class. weights,
+ * mixture and dZ are as in softmax_xent. A row's gradient is (all softmax(Z) - own onehot(labels) - other
  * onehot(partners) - each) / B. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 label_loss(const int B, const int C, const int wants_gradient, const int is_focal, const float gamma,
@@ -101,8 +101,8 @@ label_loss(const int B, const int C, const int wants_gradient, const int is_foca
 #define LOSS_HUBER    5
 #define LOSS_QUANTILE 6
 
-/* The loss of output z against t, and its slope. An infinite z has no loss against a t that it is right for. A
- * NaN in z or t passes all comparisons to the sum behind them. */
+/* The loss of output z against t, and its slope. An infinite z has no loss against a t that it is right for.
+ * A NaN in z or t passes all comparisons to the sum behind them. */
 float loss_between(const int kind, const float delta, const float q, const float z, const float t,
                    float *slope)
 {
@@ -136,7 +136,7 @@ float one_of_8(const float8 list, const int i)
     return i % 2 == 0 ? two.x : two.y;
 }
 
-/* The mean over the outputs of a row, Q for each of its values, times the row's weight. scale is 1 / (B C). */
+/* The mean over the outputs of a row, Q for each of its values, times its weight. scale is 1 / (B C). */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 value_loss(const int B, const int C, const int Q, const int wants_gradient, const int kind, const float delta,
            const float8 quantiles, const float scale, __global const float *Z,

@@ -1,5 +1,5 @@
-/* The losses beside plain cross-entropy, on every backend: PyTorch's values, differences, extreme numbers, odd
- * sizes, and what is refused. */
+/* The losses beside plain cross-entropy, on every backend: PyTorch's values, differences, extreme numbers,
+ * and what is refused. */
 #include "compute/backend.h"
 #include "support/fixtures.h"
 #include "support/support.h"
@@ -216,8 +216,8 @@ static double loss_at(const struct loss *loss, const float *z, size_t rows, size
     return take_loss(sums, &correct);
 }
 
-/* On the reference. A step of 2^-10 is exact in float; a central difference then is off by a sixth of its square
- * times the third derivative, which is at most 8 here. */
+/* On the reference. A step of 2^-10 is exact in float; a central difference then is off by a sixth of its
+ * square times the third derivative, which is at most 8 here. */
 START_TEST(gradients_are_differences)
 {
     enum { B = 5, C = 6 };

@@ -83,8 +83,8 @@ enum presence {
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */
     enum role role;
-    /* rows and columns: letters of a variant's sizes, 1, b for the next batch, L for the lines of a norm, C for
-     * O times the quantiles; "OI*": laid out as a layer's weights */
+    /* rows and columns: letters of a variant's sizes, 1, b for the next batch, L for the lines of a norm, C
+     * for O times the quantiles; "OI*": laid out as a layer's weights */
     const char *shape;
     enum fill fill;   /* bytes, classes and permutations have their own types, all others are real numbers */
     enum fill beside; /* the same, if the variant's own fill is tiny numbers */

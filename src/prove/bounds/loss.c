@@ -34,9 +34,9 @@
  *
  * The other losses with labels have the same parts; the comments of their functions say what is rounded.
  *
- * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
- * last place, log1p to 2, pow to 16 and division to 2.5, a unit being at most 2 u of the value: 6 u, 4 u, 32 u
- * and 5 u. The C library's are better. */
+ * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the last
+ * place, log1p to 2, pow to 16 and division to 2.5, a unit being at most 2 u of the value: 6 u, 4 u, 32 u and
+ * 5 u. The C library's are better. */
 #include "prove/bounds/stage.h"
 
 #include <stdlib.h>

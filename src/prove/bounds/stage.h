@@ -75,8 +75,8 @@ struct tensor *stage_put(struct stage *stage, const struct tensor *of, enum side
 /* Frees the matrices; returns the stage's status. */
 CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
 
-/* The errors of a loss with labels: of dZ, unless it is NULL, and of the sums, to which they are added. dZ may
- * be Z. */
+/* The errors of a loss with labels: of dZ, unless it is NULL, and of the sums, to which they are added. dZ
+ * may be Z. */
 CLM_MUST_CHECK clm_status label_loss_errors(const struct loss *loss, const struct tensor *Z,
                                             const struct targets *targets, const struct tensor *dZ,
                                             const struct metrics *sums, struct clm_error *error);

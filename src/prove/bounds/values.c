@@ -1,11 +1,12 @@
 /* Bounds of the losses with values, whose formulas are in compute/loss.h.
  *
- * An output z and its value t are off by as much as their errors say; e = z - t is, too, and rounded once. What
- * a loss makes of e is a function whose slope is bounded, so it moves by at most its slope times the error of e.
- * If the sign of e is open, a slope that depends on it is, too. If z is t, without errors, e is exactly 0.
+ * An output z and its value t are off by as much as their errors say; e = z - t is, too, and rounded once.
+ * What a loss makes of e is a function whose slope is bounded, so it moves by at most its slope times the
+ * error of e. If the sign of e is open, a slope that depends on it is, too. If z is t, without errors, e is
+ * exactly 0.
  *
- * OpenCL 1.2 (full profile, section 7.4) promises exp to 3 units in the last place, log1p to 2 and division to
- * 2.5, a unit being at most 2 u of the value. */
+ * OpenCL 1.2 (full profile, section 7.4) promises exp to 3 units in the last place, log1p to 2 and division
+ * to 2.5, a unit being at most 2 u of the value. */
 #include "prove/bounds/stage.h"
 
 #include <stdlib.h>
@@ -53,9 +54,9 @@ static void bound_absolute(const struct compared *at, struct bounded_loss *out)
     out->slope_error = at->is_open ? 1 + fabs(out->slope) : 0;
 }
 
-/* delta is rounded. The slope is e within ±delta. The loss is at most its largest slope here times |e|, and is
- * rounded four times. Which of the two formulas is taken near delta may differ, too: they differ there by half
- * the square of the distance to delta. */
+/* delta is rounded. The slope is e within ±delta. The loss is at most its largest slope here times |e|, and
+ * is rounded four times. Which of the two formulas is taken near delta may differ, too: they differ there by
+ * half the square of the distance to delta. */
 static void bound_huber(const struct compared *at, double delta, struct bounded_loss *out)
 {
     const double size = fabs(at->e) + at->e_error, slope = fmin(size, delta);
@@ -79,9 +80,9 @@ static double sigmoid_of(double z)
     return 1 / (1 + exp(-z));
 }
 
-/* log1p(exp(-|z|)) + |z| against, which is softplus(z) - z t. By z its slope is sigmoid(z) - t, by t it is -z.
- * The relative error of the exponential makes at most as large a one of log1p. against, its product and the sum
- * are rounded once each. sigmoid grows with z, and has an exponential, a sum and a quotient. */
+/* log1p(exp(-|z|)) + |z| against, which is softplus(z) - z t. By z its slope is sigmoid(z) - t, by t it is
+ * -z. The relative error of the exponential makes at most as large a one of log1p. against, its product and
+ * the sum are rounded once each. sigmoid grows with z, and has an exponential, a sum and a quotient. */
 static void bound_binary(const struct compared *at, struct bounded_loss *out)
 {
     const double size = fabs(at->z) + at->z_error, t = fmax(fabs(at->t), fabs(1 - at->t)) + at->t_error;
@@ -129,8 +130,9 @@ static struct bounded_loss bound_value_loss(const struct loss *loss, const struc
     return out;
 }
 
-/* The row's terms are added in C - 1 roundings, divided by C, weighted. Each slope is multiplied by the weight
- * and by 1 / (B C), which is rounded; the reference rounds once, too. Returns at least the size of the loss. */
+/* The row's terms are added in C - 1 roundings, divided by C, weighted. Each slope is multiplied by the
+ * weight and by 1 / (B C), which is rounded; the reference rounds once, too. Returns at least the size of the
+ * loss. */
 static double value_row_errors(const struct loss *loss, const struct tensor *Z, const struct tensor *values,
                                size_t r, double weight, const struct tensor *dZ, double *error)
 {
