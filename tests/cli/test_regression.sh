@@ -135,6 +135,9 @@ near() {
     fails 'has no such score to stop by' $train --data prices.csv --target price --stop-after 2 --stop-by accuracy
     fails 'rising numbers between 0 and 1' $train --data prices.csv --loss quantile --quantiles 0.5,0.1
     fails 'changes nothing with the loss squared' $train --data prices.csv --loss squared --quantiles 0.5
+    run data convert --data prices.csv --target price --to csv --out converted.csv
+    check 'convert: refused' has_line err 'rows have targets, which no format that is written holds.*see --target'
+    check 'convert: fails' [ "$status" -eq 1 ]
     fails 'no classes that validation rows could be drawn from' train --data prices.csv --target price --val 0.2 --val-by stratified
 }
 finish

@@ -109,6 +109,11 @@ clm_status clm_data_write(const struct clm_data *data, const char *path,
     if (!writer)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s that can be written",
                         options->format ? options->format : "(none)");
+    if (data->target_count)
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "target",
+            "%s: rows have targets, which no format that is written holds beside classes; write the data without them",
+            data->source);
     clm_status status = check_given(path, "path for the data set", error);
     if (status == CLM_OK)
         status = writer_check_options(writer, data, options, error);
