@@ -668,7 +668,7 @@ CLM_MUST_CHECK clm_status clm_settings_read_recipe(struct clm_settings *settings
  * Tables of floats (n training rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if
  * n is below 10,000, else 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier;
  * standardize feature. Bytes and pictures keep the defaults, but init is xavier if the activation is tanh or
- * sigmoid. A minibatch has n rows at most. */
+ * sigmoid, and rate 0.01 if they have targets. A minibatch has n rows at most. */
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 

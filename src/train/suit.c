@@ -60,6 +60,8 @@ clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_dat
         return status;
     if (!clm_data_is_bytes(data) && !clm_data_picture_size(data, NULL, NULL, NULL))
         return suit_table(settings, rows, error);
+    if (clm_data_targets(data) && (status = suit(settings, "lr", "0.01", error)))
+        return status;
     if ((status =
              suit_count(settings, "batch", size_min(rows, clm_settings_count(settings, "batch")), error)) ||
         (saturates(settings) && (status = suit(settings, "init", "xavier", error))))
