@@ -799,6 +799,31 @@ CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum 
                                               const struct clm_augmentation *augmentation, uint64_t seed,
                                               const char *path, struct clm_error *error);
 
+/* A range test instead of training: the learning rate grows by the same factor in each step, from `from` in
+ * the first one to `to` in step `steps`. The model stays as it was, and no run is written. */
+struct clm_range {
+    double from, to; /* above 0 */
+    size_t steps;    /* at most; the setting epochs must be enough for them */
+    /* Gets the rate and the mean loss of a step's minibatch before it changed the parameters. The test ends
+     * after the last step, or if this returns false. */
+    bool (*on_step)(void *user, double learning_rate, double loss);
+    void *user;
+};
+
+/* Smooths losses (count), which are finite, into `smoothed` (count): means over neighbours up to a
+ * twenty-fifth of all. Returns the step about which the smoothed loss falls most below all before; SIZE_MAX if it falls
+ * nowhere. If the rates grow by equal factors, its rate suits training. */
+size_t clm_range_suggest(const double *losses, size_t count, double *smoothed);
+
+struct clm_range_curve {
+    const double *rates, *losses, *smoothed; /* (count), finite; rates above 0 */
+    size_t count, suggested;                 /* a step, or SIZE_MAX */
+};
+
+/* Writes a PNG of losses over learning rates, whose axis is logarithmic, to `path`. `title` may be NULL. */
+CLM_MUST_CHECK clm_status clm_range_plot(const char *path, const char *title,
+                                         const struct clm_range_curve *curve, struct clm_error *error);
+
 /* What training tells its caller, and hears from it; each may be NULL. */
 struct clm_train_hooks {
     void (*on_plan)(void *user, const struct clm_memory_plan *plan);
@@ -815,7 +840,8 @@ struct clm_train_hooks {
      * its loss is above that of guessing. It looks at the validation and the test part, or, without them, at
      * the training part. */
     void (*on_warning)(void *user, const struct clm_warning *warning);
-    void *reserved[7]; /* NULL: for later versions */
+    const struct clm_range *range;
+    void *reserved[6]; /* NULL: for later versions */
 };
 
 struct clm_score {

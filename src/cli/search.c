@@ -36,8 +36,7 @@ static bool search_is_stopped(const struct searching *s)
 
 /* ---- settings of a trial ---- */
 
-/* The settings of train that the command line of the search has set. */
-static clm_status copy_settings(const struct clm_settings *from, struct clm_settings *to,
+clm_status search_copy_settings(const struct clm_settings *from, struct clm_settings *to,
                                 struct clm_error *error)
 {
     const struct clm_setting *setting;
@@ -55,7 +54,7 @@ static clm_status search_settings(const struct searching *s, size_t trial, size_
     char text[32];
     clm_status status = clm_settings_create("train", out, error);
     if (status == CLM_OK)
-        status = copy_settings(s->in->settings, *out, error);
+        status = search_copy_settings(s->in->settings, *out, error);
     for (size_t d = 0; status == CLM_OK && d < s->space.count; d++)
         status = clm_settings_set(*out, s->space.dimensions[d].setting->name, s->record.trials[trial].of[d],
                                   error);
@@ -131,8 +130,7 @@ static clm_status print_best(const struct searching *s, const struct search_run 
     return CLM_OK;
 }
 
-/* The command that trains the best net again, and keeps it. */
-static void print_command(const struct clm_settings *settings)
+void search_print_command(const struct clm_settings *settings)
 {
     const struct clm_setting *setting;
     char word[PATH_MAX];
@@ -323,7 +321,7 @@ static clm_status find_epochs(struct searching *s, struct clm_error *error)
 {
     struct clm_settings *scratch = NULL;
     clm_status status = clm_settings_create("train", &scratch, error);
-    if (status == CLM_OK && (status = copy_settings(s->in->settings, scratch, error)) == CLM_OK &&
+    if (status == CLM_OK && (status = search_copy_settings(s->in->settings, scratch, error)) == CLM_OK &&
         (status = clm_suit_settings(scratch, s->data, error)) == CLM_OK)
         s->plan.epochs = clm_settings_count(scratch, "epochs");
     clm_settings_free(scratch);
@@ -432,11 +430,23 @@ static clm_status finish_search(struct searching *s, struct clm_error *error)
                                          : "no trial could be trained; the notes above say why");
     clm_status status = search_settings(s, best->trial, best->epochs, &settings, error);
     if (status == CLM_OK && (status = print_best(s, best, error)) == CLM_OK)
-        print_command(settings);
+        search_print_command(settings);
     clm_settings_free(settings);
     if (status == CLM_OK && s->file.folder && !s->is_quiet)
         printf("\nfiles     %s: trials.csv, best.conf, search.json\n", s->file.folder);
     return status;
+}
+
+static void check_search_options(const struct clm_settings *settings)
+{
+    static const char *const others[] = {"from", "to", "steps"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (clm_settings_is_set(settings, others[i]))
+            wrong_usage("search", "--%s: it is for --range-test alone", others[i]);
+    if (!clm_settings_text(settings, "over"))
+        wrong_usage(
+            "search",
+            "--over is needed, as in --over lr=0.001..1,hidden=128/256+128; or --range-test for learning rates alone");
 }
 
 static clm_status run_search(struct invocation *in, struct clm_error *error)
@@ -447,6 +457,9 @@ static clm_status run_search(struct invocation *in, struct clm_error *error)
                                    .metric = (enum search_metric)clm_settings_count(settings, "metric")},
                           .file = {.folder = clm_settings_text(settings, "out"), .lock = -1},
                           .is_quiet = clm_settings_count(settings, "quiet")};
+    if (clm_settings_count(settings, "range-test"))
+        return search_range_test(in, error);
+    check_search_options(settings);
     if (!s.file.folder && !s.is_quiet)
         remark("search", "without --out DIR a search that is stopped cannot go on");
     clm_status status = prepare_search(&s, error);
@@ -468,8 +481,9 @@ const struct command command_search = {
     "search",
     "look for the settings with which a net learns best",
     run_search,
-    "Trains nets with other settings each time, drawn from the ranges of --over, and tells which predict the validation rows best. The test set is not looked at.\vA range is two numbers with .. between them (if they differ by a factor of ten or more, each decade is as likely as any other), or values with / between them. In a value, + stands for a comma: hidden=128/256+128. All options of train can be given, too, and hold for every trial.\n\nWith --out the search can be stopped, by Ctrl-C or otherwise; the same command goes on with it.\n\nExamples:\n"
+    "Trains nets with other settings each time, drawn from the ranges of --over, and tells which predict the validation rows best. The test set is not looked at. --range-test makes a learning-rate range test instead: one short run in which the learning rate grows until the loss explodes.\vA range is two numbers with .. between them (if they differ by a factor of ten or more, each decade is as likely as any other), or values with / between them. In a value, + stands for a comma: hidden=128/256+128. All options of train can be given, too, and hold for every trial.\n\nWith --out the search can be stopped, by Ctrl-C or otherwise; the same command goes on with it.\n\nExamples:\n"
     "  clmlp search --data fashion-mnist --over lr=0.01..1 --trials 8 --epochs 3\n"
     "  clmlp search --data cifar10 --over lr=0.01..1,hidden=512/256+128 --out search\n"
-    "  clmlp search --data table.csv --over l2=1e-6..0.01 --method hyperband --out search",
-    {{"data", "fashion-mnist"}, {"over", "lr=0.001..1,hidden=128/256+128"}}};
+    "  clmlp search --data table.csv --over l2=1e-6..0.01 --method hyperband --out search\n"
+    "  clmlp search --data fashion-mnist --range-test --out range",
+    {{"data", "fashion-mnist"}}};

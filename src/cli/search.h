@@ -116,6 +116,17 @@ size_t search_run_total(const struct search_plan *plan, size_t trials);
 /* The best of the longest runs; NULL if no run has succeeded. */
 const struct search_run *search_best(const struct search_plan *plan, const struct search_record *record);
 
+/* ---- the command ---- */
+
+/* Sets in `to`, of train, what is set in `from`, of search. */
+CLM_MUST_CHECK clm_status search_copy_settings(const struct clm_settings *from, struct clm_settings *to,
+                                               struct clm_error *error);
+/* Prints the command that trains a net with these settings of train, and keeps it. */
+void search_print_command(const struct clm_settings *settings);
+
+/* The range test of the learning rate, as --range-test asks for it. */
+CLM_MUST_CHECK clm_status search_range_test(struct invocation *in, struct clm_error *error);
+
 /* ---- the files of a search ---- */
 
 struct search_file {

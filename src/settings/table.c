@@ -377,6 +377,13 @@ const struct setting_row setting_rows[] = {
         "random (each trial for all epochs), or hyperband (many trials for few epochs, the best third of them for three times as many, and so on)"),
     CHOICE("metric", "METRIC", SEARCH, IS("accuracy"), metrics,
            "what makes a trial better: accuracy or loss of the validation rows after its last epoch"),
+    FLAG(
+        "range-test", SEARCH,
+        "test learning rates instead: one short run in which the rate grows with each step, until the loss explodes"),
+    NUMBER("from", "ETA", SEARCH, IS("1e-6"), ABOVE(0), "of --range-test: the rate of the first step"),
+    NUMBER("to", "ETA", SEARCH, IS("10"), ABOVE(0), "of --range-test: the rate of the last step"),
+    COUNT("steps", "N", SEARCH, MEANS("an epoch, but 100 to 400"), FROM_TO(2, 1000000),
+          "of --range-test: how many steps"),
 #undef GROUP
 
 #define GROUP "Benchmark"

@@ -56,6 +56,7 @@ struct training {
     struct metrics sums;
     struct clm_epoch *epochs;
     size_t epoch_count; /* finished */
+    bool is_range_over;
     struct course course;
     double largest_weight; /* of the initial parameters, in absolute value */
     struct row_weights weights;
@@ -355,7 +356,35 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
 /* Before the end of the first epoch there is nothing that is worth keeping. */
 static bool is_given_up(const struct training *t)
 {
-    return !t->epoch_count && stop_is_asked(t->options->hooks.stop);
+    return t->is_range_over || (!t->epoch_count && stop_is_asked(t->options->hooks.stop));
+}
+
+/* The rate of a step of a range test, counted from 0. */
+static double range_rate(const struct clm_range *range, size_t step)
+{
+    return range->steps < 2
+               ? range->from
+               : range->from * pow(range->to / range->from, (double)step / (double)(range->steps - 1));
+}
+
+/* Tells the loss of a range test's step, which the sums have alone, if its last part has ended: `done` rows of
+ * the epoch have been trained on. */
+static clm_status tell_range_step(struct training *t, const struct step *step, size_t done,
+                                  struct clm_error *error)
+{
+    const struct clm_range *const range = t->options->hooks.range;
+    const size_t of_step = t->split.step_rows, rows = (done - 1) % of_step + 1;
+    double loss = 0;
+    size_t correct;
+    clm_status status;
+    if (rows < of_step && done < t->data->train.count)
+        return CLM_OK;
+    if ((status = metrics_read(t->be, &t->sums, &loss, &correct, error)) ||
+        (status = metrics_reset(t->be, &t->sums, error)))
+        return status;
+    t->is_range_over = !range->on_step(range->user, step->learning_rate, loss / (double)rows) ||
+                       step->number >= range->steps;
+    return CLM_OK;
 }
 
 /* After `steps` steps of an epoch, the next one's number and learning rate, which the epoch remembers. */
@@ -363,7 +392,9 @@ static struct step step_in_epoch(struct training *t, size_t epoch, size_t steps)
 {
     struct step step = t->options->step;
     step.number = (epoch - 1) * t->course.schedule.epoch_steps + steps + 1;
-    step.learning_rate = t->epochs[epoch - 1].learning_rate = course_rate(&t->course, step.number - 1);
+    step.learning_rate = t->epochs[epoch - 1].learning_rate =
+        t->options->hooks.range ? range_rate(t->options->hooks.range, step.number - 1)
+                                : course_rate(&t->course, step.number - 1);
     return step;
 }
 
@@ -400,7 +431,8 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
             (status = take_batch(t, position, &batch, &step, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
-        status = report_progress(t, epoch, *done, started, reported, error);
+        status = options->hooks.range ? tell_range_step(t, &step, *done, error)
+                                      : report_progress(t, epoch, *done, started, reported, error);
     }
     return status;
 }
@@ -560,8 +592,13 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     t->augmentation.epoch = (uint32_t)number;
     *epoch = (struct clm_epoch){.epoch = number};
     if ((status = metrics_reset(t->be, &t->sums, error)) ||
-        (status = train_on_all_rows(t, number, started, reported, &done, error)) || done < N ||
-        (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
+        (status = train_on_all_rows(t, number, started, reported, &done, error)))
+        return status;
+    if (t->options->hooks.range) { /* its losses have been told */
+        t->epoch_count = number;
+        return CLM_OK;
+    }
+    if (done < N || (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
         return status;
     epoch->train_loss = loss / (double)N;
     epoch->train_accuracy = t->data->target_count ? NAN : (double)correct / (double)N;
@@ -632,8 +669,9 @@ static clm_status train_check_options(const struct train_options *options, const
 /* Whether the run ends before the next epoch. */
 static bool is_over(const struct training *t)
 {
-    return t->epoch_count == t->options->epochs || stop_is_asked(t->options->hooks.stop) ||
-           course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
+    return t->is_range_over || t->epoch_count == t->options->epochs ||
+           stop_is_asked(t->options->hooks.stop) || course_has_stalled(&t->course) ||
+           course_is_out_of_time(&t->course);
 }
 
 /* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last.
@@ -927,7 +965,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                                   options->epochs);
         goto cleanup;
     }
-    if ((status = run_epochs(&t, model, error)) || !t.epoch_count ||
+    if ((status = run_epochs(&t, model, error)) || !t.epoch_count || options->hooks.range ||
         (status = keep_parameters(&t, model, error)) || (status = check_parameters(&t, model, error)) ||
         (status = judge_and_test(&t, model, result, error)))
         goto cleanup;
