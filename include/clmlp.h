@@ -163,6 +163,10 @@ struct clm_backend_options {
     /* Limits on what is allocated, in bytes; 0 sets none beside the device's own. A device that computes
      * in the host's memory takes half of host_memory. */
     uint64_t device_memory, host_memory;
+    /* opencl: computes on the part-th (from 0 on) of `parts` equal shares of the device's units, beside backends
+     * on the other parts, with the same bits as on all units. 0 or 1 parts: on all. Devices that are no CPUs
+     * are shared as they are. */
+    unsigned part, parts;
 };
 
 /* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or

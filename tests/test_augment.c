@@ -920,7 +920,7 @@ static void open_device(struct opencl_device *device)
         if (opencl_preference(&about[i], selector) > opencl_preference(&about[best], selector))
             best = i;
     ck_assert(count && opencl_preference(&about[best], selector) > 0);
-    ck_assert_done(opencl_device_open(ids[best], &about[best], device, &error));
+    ck_assert_done(opencl_device_open(ids[best], &about[best], 0, 1, device, &error));
     free(about);
     free(ids);
 }

@@ -1,5 +1,5 @@
 /* clmlp search: trains nets with other settings each time, and tells which settings are best. */
-#include "cli/search.h"
+#include "cli/search_crew.h"
 #include "cli/machine.h"
 #include "cli/signals.h"
 #include "cli/train.h"
@@ -23,7 +23,7 @@ struct searching {
     struct search_record record;
     struct search_file file;
     struct clm_data *data;
-    struct clm_backend *backend;
+    struct search_crew crew;
     const volatile sig_atomic_t *stop;
     size_t total; /* runs that the plan has */
     bool is_quiet, has_heading;
@@ -147,13 +147,17 @@ void search_print_command(const struct clm_settings *settings)
     printf(" --out run\n");
 }
 
-static void tell_running(const struct searching *s, const struct search_step *step)
+static void tell_running(const struct searching *s)
 {
     char line[256];
+    struct search_step running[CREW_MOST];
     const struct search_run *const best = search_best(&s->plan, &s->record);
-    int used =
-        snprintf(line, sizeof line, "run %zu of %zu: trial %zu for %zu epoch%s", s->record.run_count + 1,
-                 s->total, step->trial + 1, step->epochs, step->epochs == 1 ? "" : "s");
+    const size_t count = search_crew_steps(&s->crew, running);
+    int used = snprintf(line, sizeof line, "run %zu of %zu: trial%s", s->record.run_count + 1, s->total,
+                        count == 1 ? "" : "s");
+    for (size_t i = 0; i < count; i++)
+        used +=
+            snprintf(line + used, sizeof line - (size_t)used, "%s %zu", i ? "," : "", running[i].trial + 1);
     if (best)
         snprintf(line + used, sizeof line - (size_t)used, "; best so far trial %zu, loss %.5f",
                  best->trial + 1, best->loss);
@@ -162,28 +166,6 @@ static void tell_running(const struct searching *s, const struct search_step *st
 
 /* ---- a run ---- */
 
-static void hear_search_epoch(void *user, const struct clm_epoch *epoch)
-{
-    (void)user, (void)epoch;
-    signals_take(); /* the first epoch builds kernels */
-}
-
-static clm_status train_once(const struct searching *s, struct clm_settings *settings,
-                             struct clm_train_result *result, struct clm_error *error)
-{
-    struct clm_model *model = NULL;
-    const struct clm_train_hooks hooks = {.on_epoch = hear_search_epoch, .stop = s->stop};
-    clm_status status;
-    if ((status = clm_suit_settings(settings, s->data, error)) ||
-        (status = create_model(settings, s->data, &model, error)))
-        return status;
-    const enum clm_standardise how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
-    if ((status = clm_model_standardise(model, s->data, how, NULL, error)) == CLM_OK)
-        status = clm_train(s->backend, model, s->data, settings, &hooks, result, error);
-    clm_model_free(model);
-    return status;
-}
-
 /* Whether the settings of a trial are to blame, so that others may do better. */
 static bool is_of_trial(clm_status status)
 {
@@ -191,43 +173,42 @@ static bool is_of_trial(clm_status status)
            status == CLM_ERROR_SHAPE;
 }
 
-/* Trains a trial, and adds the run to the record, unless the search is stopped on the way. */
-static clm_status search_run_trial(struct searching *s, const struct search_step *step,
-                                   struct clm_error *error)
+/* Begins to train a trial. */
+static clm_status search_start(struct searching *s, struct search_job *job, const struct search_step *step,
+                               struct clm_error *error)
 {
-    struct search_run run = {.trial = step->trial, .epochs = step->epochs};
     struct clm_settings *settings = NULL;
-    struct clm_train_result result = {0};
-    struct clm_error why = {0};
-    const double begin = seconds_now();
-    clm_status status = search_settings(s, step->trial, step->epochs, &settings, error);
-    if (status != CLM_OK)
-        return status;
-    tell_running(s, step);
-    const clm_status trained = train_once(s, settings, &result, &why);
-    end_wait();
-    clm_settings_free(settings);
-    if (trained != CLM_OK && !is_of_trial(trained)) {
-        name_options("search", &why);
-        return fail(error, trained, "trial %zu: %s", step->trial + 1, why.message);
+    const clm_status status = search_settings(s, step->trial, step->epochs, &settings, error);
+    return status ? status : search_job_start(job, step, settings, error);
+}
+
+/* Adds a training that has ended to the record, unless the search was stopped on the way. */
+static clm_status search_take(struct searching *s, struct search_job *job, struct clm_error *error)
+{
+    const struct search_step *const step = &job->step;
+    const struct clm_train_result *const result = &job->result;
+    struct search_run run = {.trial = step->trial, .epochs = step->epochs, .seconds = job->seconds};
+    if (job->status != CLM_OK && !is_of_trial(job->status)) {
+        name_options("search", &job->why);
+        return fail(error, job->status, "trial %zu: %s", step->trial + 1, job->why.message);
     }
-    const bool is_whole = result.epochs == step->epochs || result.is_stopped_early || result.is_out_of_time;
-    if (trained == CLM_OK && !is_whole)
+    const bool is_whole =
+        result->epochs == step->epochs || result->is_stopped_early || result->is_out_of_time;
+    if (job->status == CLM_OK && !is_whole)
         return CLM_OK; /* the search was stopped */
-    run.seconds = fmax(0, seconds_now() - begin);
-    run.has_failed = trained != CLM_OK || !isfinite(result.kept.validation_loss);
-    run.loss = result.kept.validation_loss;
-    run.accuracy = s->record.is_regression ? result.kept.validation_r2 : result.kept.validation_accuracy;
+    run.has_failed = job->status != CLM_OK || !isfinite(result->kept.validation_loss);
+    run.loss = result->kept.validation_loss;
+    run.accuracy = s->record.is_regression ? result->kept.validation_r2 : result->kept.validation_accuracy;
     if (isnan(run.accuracy))
         run.accuracy = 0; /* R2 of rows that all have the same target */
     snprintf(run.why, sizeof run.why, "%.500s",
-             trained != CLM_OK ? why.message
-             : run.has_failed  ? "the loss of the validation rows is no finite number"
-                               : "");
-    if ((status = search_record_add(&s->record, &run, error)))
-        return status;
-    print_run(s, &run);
-    return CLM_OK;
+             job->status != CLM_OK ? job->why.message
+             : run.has_failed      ? "the loss of the validation rows is no finite number"
+                                   : "");
+    const clm_status status = search_record_add(&s->record, &run, error);
+    if (status == CLM_OK)
+        print_run(s, &run);
+    return status;
 }
 
 /* Replaces the files of the search. */
@@ -242,13 +223,30 @@ static clm_status search_keep(const struct searching *s, struct clm_error *error
     return status;
 }
 
+/* Gives idle backends the next runs. */
+static clm_status start_all(struct searching *s, struct clm_error *error)
+{
+    struct search_job *job;
+    clm_status status = CLM_OK;
+    while (status == CLM_OK && !search_is_stopped(s) && (job = search_crew_idle(&s->crew))) {
+        struct search_step running[CREW_MOST], step;
+        const size_t count = search_crew_steps(&s->crew, running);
+        if ((status = search_next(&s->plan, &s->record, running, count, &step, error)) || !step.is_there)
+            return status;
+        status = search_start(s, job, &step, error);
+    }
+    return status;
+}
+
 static clm_status search_all(struct searching *s, struct clm_error *error)
 {
-    struct search_step step;
+    struct search_job *job;
     clm_status status = search_keep(s, error); /* a kill may have come between its files */
-    while (status == CLM_OK && !search_is_stopped(s)) {
-        if ((status = search_next(&s->plan, &s->record, &step, error)) || !step.is_there ||
-            (status = search_run_trial(s, &step, error)))
+    while (status == CLM_OK && (status = start_all(s, error)) == CLM_OK) {
+        tell_running(s);
+        job = search_crew_wait(&s->crew);
+        end_wait();
+        if (!job || (status = search_take(s, job, error)))
             break;
         status = search_keep(s, error);
     }
@@ -268,7 +266,8 @@ static void search_describe_rows(json_t *about, const char *name, size_t rows)
  * elsewhere. */
 static bool is_free(const struct clm_setting *setting)
 {
-    static const char *const names[] = {"epochs", "trials", "method", "metric", "out", "quiet", "config"};
+    static const char *const names[] = {"epochs", "trials", "method", "metric",
+                                        "jobs",   "out",    "quiet",  "config"};
     bool is_named = !strcmp(setting->group, "Device");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         is_named = is_named || !strcmp(setting->name, names[i]);
@@ -367,8 +366,8 @@ static void print_search_header(const struct searching *s)
            clm_data_source(s->data), clm_data_format(s->data), clm_data_rows(s->data, CLM_TRAIN),
            clm_data_rows(s->data, CLM_VALIDATION), clm_data_features(s->data),
            targets ? targets : clm_data_classes(s->data), targets ? "targets" : "classes");
-    printf("backend   %s on %s\n", clm_backend_name(s->backend),
-           printable(clm_backend_device(s->backend)).text);
+    printf("backend   %s on %s\n", clm_backend_name(s->crew.jobs[0].backend),
+           printable(clm_backend_device(s->crew.jobs[0].backend)).text);
     printf("search    %s, %zu trial%s in %zu run%s of up to %zu epoch%s, over",
            s->plan.method == SEARCH_HYPERBAND ? "Hyperband" : "random", s->record.trial_count,
            s->record.trial_count == 1 ? "" : "s", s->total, s->total == 1 ? "" : "s", s->plan.epochs,
@@ -399,10 +398,54 @@ static clm_status find_metric(struct searching *s, struct clm_error *error)
     return CLM_OK;
 }
 
+/* A net with at most this many products in a step leaves a CPU's cores waiting for each other. */
+#define SMALL_STEP 3e7
+
+static bool is_small(const struct searching *s, struct clm_error *error)
+{
+    struct clm_settings *settings = NULL;
+    struct clm_model *model = NULL;
+    bool is_small = false;
+    if (search_settings(s, 0, s->plan.epochs, &settings, error) == CLM_OK &&
+        clm_suit_settings(settings, s->data, error) == CLM_OK &&
+        create_model(settings, s->data, &model, error) == CLM_OK)
+        is_small =
+            (double)clm_model_parameters(model) * (double)clm_settings_count(settings, "batch") <= SMALL_STEP;
+    clm_model_free(model);
+    clm_settings_free(settings);
+    return is_small;
+}
+
+/* How many nets to train at once if --jobs does not say it: small ones, one for each of a CPU's cores. */
+static size_t suitable_jobs(const struct searching *s, const struct clm_backend *backend)
+{
+    const struct clm_device *const device = clm_backend_about(backend);
+    struct clm_error error;
+    return device && device->type == CLM_DEVICE_CPU && is_small(s, &error) ? device->compute_units : 1;
+}
+
+/* Opens the device, once for each net that is trained at the same time. */
+static clm_status open_crew(struct searching *s, struct clm_error *error)
+{
+    const struct clm_backend_options asked = backend_options(s->in);
+    size_t jobs = clm_settings_count(s->in->settings, "jobs");
+    clm_status status;
+    if (!jobs) {
+        if ((status = search_crew_open(&s->crew, 1, &asked, s->data, error)))
+            return status;
+        jobs = suitable_jobs(s, s->crew.jobs[0].backend);
+    }
+    jobs = jobs > CREW_MOST ? CREW_MOST : jobs;
+    jobs = jobs > s->record.trial_count && s->record.trial_count ? s->record.trial_count : jobs;
+    if (jobs == s->crew.count)
+        return CLM_OK;
+    search_crew_close(&s->crew);
+    return search_crew_open(&s->crew, jobs, &asked, s->data, error);
+}
+
 static clm_status prepare_search(struct searching *s, struct clm_error *error)
 {
     const struct clm_settings *const settings = s->in->settings;
-    const struct clm_backend_options backend_asked = backend_options(s->in);
     clm_status status;
     if ((status = read_space(s, error)) || (status = open_search_data(s, error)) ||
         (status = find_metric(s, error)) || (status = find_epochs(s, error)) ||
@@ -412,7 +455,7 @@ static clm_status prepare_search(struct searching *s, struct clm_error *error)
                                      clm_settings_count(settings, "trials"), error)))
         return status;
     s->total = search_run_total(&s->plan, s->record.trial_count);
-    return open_backend(&backend_asked, &s->backend, error);
+    return open_crew(s, error);
 }
 
 /* ---- the command ---- */
@@ -465,11 +508,11 @@ static clm_status run_search(struct invocation *in, struct clm_error *error)
     clm_status status = prepare_search(&s, error);
     if (status == CLM_OK) {
         print_search_header(&s);
-        s.stop = catch_interrupts(INTERRUPT_NOTE);
+        s.stop = s.crew.stop = catch_interrupts(INTERRUPT_NOTE);
         if ((status = search_all(&s, error)) == CLM_OK)
             status = finish_search(&s, error);
     }
-    clm_backend_close(s.backend);
+    search_crew_close(&s.crew);
     clm_data_close(s.data);
     search_file_close(&s.file);
     search_record_free(&s.record);

@@ -98,18 +98,19 @@ struct search_plan {
 
 /* A run that is to be made: a trial, trained for so many epochs. */
 struct search_step {
-    bool is_there; /* false: all runs have been made */
+    bool is_there; /* false: there is none, or none before one that is running has ended */
     size_t trial, epochs;
 };
 
-/* The next run that the record lacks. It depends on nothing but plan and record, so that a search that was
- * stopped goes on where it was.
+/* The next run that the record lacks, and that is none of `running`. It depends on nothing but these and the
+ * plan, so that a search that was stopped goes on where it was.
  *
  * Hyperband (Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar; 2018), with a factor of 3: a bracket trains many
  * trials for few epochs, the best third of them anew for three times as many, and so on, until some have had
  * all epochs. Each further bracket begins with fewer trials and more epochs; then the first one comes again,
  * with other trials. */
 CLM_MUST_CHECK clm_status search_next(const struct search_plan *plan, const struct search_record *record,
+                                      const struct search_step *running, size_t running_count,
                                       struct search_step *out, struct clm_error *error);
 /* How many runs the plan has in all, if it has `trials` trials. */
 size_t search_run_total(const struct search_plan *plan, size_t trials);

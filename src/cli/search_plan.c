@@ -156,27 +156,49 @@ static void keep_best(const struct search_plan *plan, const struct search_record
     rung->count = count;
 }
 
-/* The first trial of the rung that has no run yet; false if all have one. */
-static bool find_open(const struct search_record *record, const struct rung *rung, size_t *trial)
+/* Runs that are made, and runs that are being made. */
+struct progress {
+    const struct search_record *record;
+    const struct search_step *running;
+    size_t running_count;
+};
+
+static bool is_running(const struct progress *progress, size_t trial, size_t epochs)
 {
-    for (size_t i = 0; i < rung->count; i++)
-        if (!search_record_find(record, rung->trials[i], rung->epochs)) {
-            *trial = rung->trials[i];
+    for (size_t i = 0; i < progress->running_count; i++)
+        if (progress->running[i].trial == trial && progress->running[i].epochs == epochs)
             return true;
-        }
     return false;
 }
 
-/* Looks for an open run in the bracket whose `count` trials are rung->trials; false if it has none. */
-static bool next_in_bracket(const struct search_plan *plan, const struct search_record *record, size_t rounds,
+/* Looks for the first trial of the rung that has no run yet and is not running. *is_done: all have a run. */
+static bool find_open(const struct progress *progress, const struct rung *rung, size_t *trial, bool *is_done)
+{
+    *is_done = true;
+    for (size_t i = 0; i < rung->count; i++) {
+        *trial = rung->trials[i];
+        if (search_record_find(progress->record, *trial, rung->epochs))
+            continue;
+        *is_done = false;
+        if (!is_running(progress, *trial, rung->epochs))
+            return true;
+    }
+    return false;
+}
+
+/* Looks for an open run in the bracket whose `count` trials are rung->trials; false if it has none. The runs of
+ * a round must have ended before the next one begins. */
+static bool next_in_bracket(const struct search_plan *plan, const struct progress *progress, size_t rounds,
                             struct rung *rung, size_t *trial, size_t *epochs)
 {
-    for (size_t round = 0; round <= rounds; round++) {
+    const struct search_record *const record = progress->record;
+    bool is_done = true;
+    for (size_t round = 0; is_done && round <= rounds; round++) {
         rung->epochs = rung_epochs(plan->epochs, rounds, round);
         *epochs = rung->epochs;
-        if (find_open(record, rung, trial))
+        if (find_open(progress, rung, trial, &is_done))
             return true;
-        if (round < rounds)
+        if (is_done && round < rounds)
             keep_best(plan, record, rung, rung->count / FACTOR ? rung->count / FACTOR : 1);
     }
     return false;
@@ -201,9 +223,10 @@ static struct bracket take_bracket(size_t first, size_t left, size_t most, size_
 }
 
 /* `trials` has room for all of them. */
-static bool next_of_hyperband(const struct search_plan *plan, const struct search_record *record,
-                              size_t *trials, size_t *trial, size_t *epochs)
+static bool next_of_hyperband(const struct search_plan *plan, const struct progress *progress, size_t *trials,
+                              size_t *trial, size_t *epochs)
 {
+    const struct search_record *const record = progress->record;
     const size_t most = rounds_of(plan->epochs);
     size_t first = 0, next = most;
     while (first < record->trial_count) {
@@ -212,7 +235,7 @@ static bool next_of_hyperband(const struct search_plan *plan, const struct searc
         for (size_t i = 0; i < rung.count; i++)
             trials[i] = first + i;
         first += bracket.count;
-        if (next_in_bracket(plan, record, bracket.rounds, &rung, trial, epochs))
+        if (next_in_bracket(plan, progress, bracket.rounds, &rung, trial, epochs))
             return true;
     }
     return false;
@@ -236,26 +259,29 @@ static size_t hyperband_total(size_t epochs, size_t trials)
 
 /* ---- any method ---- */
 
-static bool next_of_random(const struct search_plan *plan, const struct search_record *record, size_t *trial)
+static bool next_of_random(const struct search_plan *plan, const struct progress *progress, size_t *trial)
 {
-    for (*trial = 0; *trial < record->trial_count; ++*trial)
-        if (!search_record_find(record, *trial, plan->epochs))
+    for (*trial = 0; *trial < progress->record->trial_count; ++*trial)
+        if (!search_record_find(progress->record, *trial, plan->epochs) &&
+            !is_running(progress, *trial, plan->epochs))
             return true;
     return false;
 }
 
 clm_status search_next(const struct search_plan *plan, const struct search_record *record,
-                       struct search_step *out, struct clm_error *error)
+                       const struct search_step *running, size_t running_count, struct search_step *out,
+                       struct clm_error *error)
 {
+    const struct progress progress = {record, running, running_count};
     *out = (struct search_step){.epochs = plan->epochs};
     if (plan->method == SEARCH_RANDOM) {
-        out->is_there = next_of_random(plan, record, &out->trial);
+        out->is_there = next_of_random(plan, &progress, &out->trial);
         return CLM_OK;
     }
     size_t *const trials = calloc(record->trial_count + 1, sizeof *trials);
     if (!trials)
         return fail_record(error);
-    out->is_there = next_of_hyperband(plan, record, trials, &out->trial, &out->epochs);
+    out->is_there = next_of_hyperband(plan, &progress, trials, &out->trial, &out->epochs);
     free(trials);
     return CLM_OK;
 }

@@ -375,6 +375,8 @@ const struct setting_row setting_rows[] = {
     CHOICE(
         "method", "METHOD", SEARCH, IS("random"), methods,
         "random (each trial for all epochs), or hyperband (many trials for few epochs, the best third of them for three times as many, and so on)"),
+    COUNT("jobs", "N", SEARCH, MEANS("as many as a CPU has cores, if the nets are small; else 1"),
+          FROM_TO(1, 16), "nets to train at once; on a CPU each has its share of the cores"),
     CHOICE("metric", "METRIC", SEARCH, IS("accuracy"), metrics,
            "what makes a trial better: accuracy or loss of the validation rows after its last epoch"),
     FLAG(

@@ -114,6 +114,38 @@ second = sorted(rows[9:12], key=lambda r: float(r["val_loss"]))
 assert rows[12]["trial"] == second[0]["trial"] and rows[12]["epochs"] == "9"'
 check 'Hyperband: the best of the longest runs' has_line out '^the best of 2 trials with 9 epochs'
 
+# ---- several nets at once ----
+
+# at_once NAME OPTION...: two at a time find the same as one after the other, to the bit.
+at_once() {
+    name=$1
+    shift
+    for jobs in 1 2; do
+        search --seed 3 --jobs "$jobs" --out "$name-$jobs" "$@"
+        check "$name: $jobs at once" [ "$status" -eq 0 ]
+        without_seconds "$name-$jobs/trials.csv" | LC_ALL=C sort >"$name-$jobs.txt"
+    done
+    check "$name: the same losses" cmp "$name-1.txt" "$name-2.txt"
+}
+quick='--data rings.csv --backend blas --batch 20 --epochs 4'
+at_once nets --over lr=0.001..1,hidden=8/16+8 --trials 5
+quick='--data rings.csv --backend blas --batch 20 --epochs 9'
+at_once rounds --over lr=0.001..1 --method hyperband --trials 12
+quick='--data rings.csv --epochs 3 --hidden 33,20'
+run devices
+if [ "$status" -eq 0 ]; then
+    at_once parts --over lr=0.001..1,batch=20/33,optimizer=sgd/adam --trials 6
+    search --over lr=0.001..1 --trials 16 --jobs 16
+    check 'more nets than cores: done, or refused by name' \
+        sh -c "[ $status -eq 0 ] || grep -qE '16 at once .*jobs' err"
+fi
+quick='--data rings.csv --backend blas --batch 20 --epochs 4'
+search --jobs 2 --over lr=0.001..1 --trials 4 --out goes-on
+search --jobs 2 --over lr=0.001..1 --trials 6 --out goes-on
+check 'at once: goes on' has_line out '^goes on   from 4 runs'
+check 'at once: all are there' [ "$(wc -l <goes-on/trials.csv)" -eq 7 ]
+refuses 'jobs 0: it has to be' --over lr=0.1..1 --jobs 0
+
 # ---- stopped, killed, and gone on with ----
 
 quick='--data rings.csv --backend reference --batch 1 --epochs 6 --hidden 300,100'

@@ -12,6 +12,7 @@ struct recording;
 /* An open device: one context, and one in-order queue for all kernels. */
 struct opencl_device {
     cl_device_id id;
+    cl_device_id part; /* is `id` if that is a part of a device; else NULL */
     cl_context context;
     cl_command_queue queue;
     cl_command_queue transfers; /* uploads, while the other queue computes */
@@ -26,8 +27,10 @@ struct opencl_device {
 CLM_MUST_CHECK clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
                                          struct clm_error *error);
 
-CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_device *about,
-                                             struct opencl_device *out, struct clm_error *error);
+/* Opens the device, or if it is a CPU and there are several parts, one of them. */
+CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, unsigned part,
+                                             unsigned parts, struct opencl_device *out,
+                                             struct clm_error *error);
 void opencl_device_close(struct opencl_device *device);
 
 /* Whether PoCL drives the device: its compiler is clang, which takes more than OpenCL C. */

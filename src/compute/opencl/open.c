@@ -58,7 +58,7 @@ clm_status opencl_open(const struct clm_device *device, const struct clm_backend
     snprintf(own->base.device, sizeof own->base.device, "%s", device->name);
     own->kernels = &own->own;
     uploads_start(&own->uploads);
-    status = opencl_device_open(id, device, &own->device, error);
+    status = opencl_device_open(id, device, options->part, options->parts, &own->device, error);
     own->base.uses_host_memory = own->device.uses_host_memory;
     if (status == CLM_OK)
         status = kernels_build(&own->device, &own->own, error);
