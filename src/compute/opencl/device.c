@@ -169,7 +169,7 @@ bool opencl_is_preferred(const struct clm_device *a, const struct clm_device *b,
 }
 
 /* The part-th of `parts` equal shares of a CPU's units. */
-static clm_status take_part(cl_device_id id, const struct clm_device *about, unsigned part, unsigned parts,
+static clm_status share_out(cl_device_id id, const struct clm_device *about, unsigned part, unsigned parts,
                             cl_device_id *out, struct clm_error *error)
 {
     const cl_device_partition_property equally[] = {
@@ -198,7 +198,7 @@ clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, u
     cl_int code;
     *out = (struct opencl_device){.id = id, .about = *about, .uses_host_memory = !about->has_own_memory};
     if (parts > 1 && about->type == CLM_DEVICE_CPU) {
-        const clm_status status = take_part(id, about, part, parts, &out->part, error);
+        const clm_status status = share_out(id, about, part, parts, &out->part, error);
         if (status != CLM_OK)
             return status;
         out->id = id = out->part;
