@@ -1,5 +1,7 @@
 /* Norms, dropout, residuals and saved gates on every backend, with values by PyTorch 2 in float64. */
 #include "base/philox.h"
+#include "compute/opencl/opencl.h"
+#include "prove/operations.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -8,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define B 4
-#define O 3
+enum { KNOWN_ROWS = 4, KNOWN_COLUMNS = 3 }; /* of the matrices with known values */
 
 static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL};
 #define KIND_COUNT COUNT_OF(kinds)
@@ -49,16 +50,22 @@ static void expect_near(struct tensor *tensor, const char *name, const double *e
 
 /* ---- norms ---- */
 
-static const float Z_values[B * O] = {0.5f, -1.25f, 2, 1.5f, 0.75f, -0.5f, -2, 0.25f, 1, 0.25f, -0.5f, 3};
-static const float dY_values[B * O] = {1, -0.5f, 0.25f, -2, 1.5f, 0.5f, 0.75f, 1, -1, 0.5f, -0.25f, 2};
-static const float scale_values[O] = {1.5f, -0.5f, 2}, shift_values[O] = {0.25f, 0.5f, -1};
-static const float mean_values[O] = {0.5f, -0.25f, 1}, variance_values[O] = {1, 2, 0.5f};
+static const float Z_values[KNOWN_ROWS * KNOWN_COLUMNS] = {0.5f, -1.25f, 2, 1.5f,  0.75f, -0.5f,
+                                                           -2,   0.25f,  1, 0.25f, -0.5f, 3};
+static const float dY_values[KNOWN_ROWS * KNOWN_COLUMNS] = {1,     -0.5f, 0.25f, -2,   1.5f,   0.5f,
+                                                            0.75f, 1,     -1,    0.5f, -0.25f, 2};
+static const float scale_values[KNOWN_COLUMNS] = {1.5f, -0.5f, 2},
+                   shift_values[KNOWN_COLUMNS] = {0.25f, 0.5f, -1};
+static const float mean_values[KNOWN_COLUMNS] = {0.5f, -0.25f, 1},
+                   variance_values[KNOWN_COLUMNS] = {1, 2, 0.5f};
 
 /* Y = gelu(norm(Z)), its derivative, and what a loss with the gradient dY_values for Y gives. */
 static const struct known_norm {
     enum norm_kind kind;
     bool is_training;
-    double Y[B * O], mean[O], variance[O], gate[B * O], dZ[B * O], d_scale[O], d_shift[O];
+    double Y[KNOWN_ROWS * KNOWN_COLUMNS], mean[KNOWN_COLUMNS], variance[KNOWN_COLUMNS],
+        gate[KNOWN_ROWS * KNOWN_COLUMNS], dZ[KNOWN_ROWS * KNOWN_COLUMNS], d_scale[KNOWN_COLUMNS],
+        d_shift[KNOWN_COLUMNS];
 } known[] = {
     {.kind = NORM_BATCH,
      .is_training = true,
@@ -104,12 +111,13 @@ static const struct known_norm {
 
 static struct norm norm_of(enum norm_kind kind)
 {
-    struct norm norm = {.kind = kind,
-                        .scale = {.value = reals(1, O, scale_values), .gradient = reals(1, O, NULL)},
-                        .shift = {.value = reals(1, O, shift_values), .gradient = reals(1, O, NULL)},
-                        .mean = reals(1, O, mean_values),
-                        .variance = reals(1, O, variance_values)};
-    const size_t places = kind == NORM_LAYER ? B + 2 : O;
+    struct norm norm = {
+        .kind = kind,
+        .scale = {.value = reals(1, KNOWN_COLUMNS, scale_values), .gradient = reals(1, KNOWN_COLUMNS, NULL)},
+        .shift = {.value = reals(1, KNOWN_COLUMNS, shift_values), .gradient = reals(1, KNOWN_COLUMNS, NULL)},
+        .mean = reals(1, KNOWN_COLUMNS, mean_values),
+        .variance = reals(1, KNOWN_COLUMNS, variance_values)};
+    const size_t places = kind == NORM_LAYER ? KNOWN_ROWS + 2 : KNOWN_COLUMNS;
     norm.centre = reals(1, places, NULL);
     norm.inverse = reals(1, places, NULL);
     return norm;
@@ -130,8 +138,9 @@ START_TEST(norms_are_as_pytorch_has_them)
     be = fixture_backend(kinds[_i / (int)COUNT_OF(known)]);
     ck_assert_done(backend_prepare_finish(be, right->kind, ACTIVATION_GELU, &error));
     struct norm norm = norm_of(right->kind);
-    struct tensor Z = reals(B, O, Z_values), Y = reals(B, O, NULL), gate = reals(B, O, NULL),
-                  dY = reals(B, O, dY_values);
+    struct tensor Z = reals(KNOWN_ROWS, KNOWN_COLUMNS, Z_values), Y = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL),
+                  gate = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL),
+                  dY = reals(KNOWN_ROWS, KNOWN_COLUMNS, dY_values);
     const struct finish finish = {
         .norm = &norm, .act = ACTIVATION_GELU, .gate = &gate, .is_training = right->is_training};
     ck_assert_done(layer_finish(be, &Z, &finish, &Y, &error));
@@ -157,12 +166,13 @@ END_TEST
 /* The column's only number is its mean, and the running variance stays. */
 START_TEST(a_batch_of_one_row)
 {
-    const double shifts[O] = {0.25, 0.5, -1},
-                 mean[O] = {0.9 * 0.5 + 0.1 * 0.5, 0.9 * -0.25 + 0.1 * -1.25, 1.1};
-    const double variance[O] = {1, 2, 0.5}, nothing[O] = {0};
+    const double shifts[KNOWN_COLUMNS] = {0.25, 0.5, -1},
+                 mean[KNOWN_COLUMNS] = {0.9 * 0.5 + 0.1 * 0.5, 0.9 * -0.25 + 0.1 * -1.25, 1.1};
+    const double variance[KNOWN_COLUMNS] = {1, 2, 0.5}, nothing[KNOWN_COLUMNS] = {0};
     be = fixture_backend(kinds[_i]);
     struct norm norm = norm_of(NORM_BATCH);
-    struct tensor Z = reals(1, O, Z_values), Y = reals(1, O, NULL), dN = reals(1, O, dY_values);
+    struct tensor Z = reals(1, KNOWN_COLUMNS, Z_values), Y = reals(1, KNOWN_COLUMNS, NULL),
+                  dN = reals(1, KNOWN_COLUMNS, dY_values);
     const struct finish finish = {.norm = &norm, .act = ACTIVATION_NONE, .is_training = true};
     ck_assert_done(layer_finish(be, &Z, &finish, &Y, &error));
     ck_assert_done(norm_backward(be, &norm, &Z, &dN, &error));
@@ -262,18 +272,18 @@ END_TEST
 START_TEST(a_dropped_element_is_the_residual)
 {
     const struct dropout dropout = {.share = 0.5, .seed = 3, .step = 1};
-    float z[B * O], rest[B * O];
-    double right[B * O], slopes[B * O];
-    for (size_t i = 0; i < B * O; i++) {
-        const bool is_kept = stays(&dropout, i / O, i % O);
+    float z[KNOWN_ROWS * KNOWN_COLUMNS], rest[KNOWN_ROWS * KNOWN_COLUMNS];
+    double right[KNOWN_ROWS * KNOWN_COLUMNS], slopes[KNOWN_ROWS * KNOWN_COLUMNS];
+    for (size_t i = 0; i < KNOWN_ROWS * KNOWN_COLUMNS; i++) {
+        const bool is_kept = stays(&dropout, i / KNOWN_COLUMNS, i % KNOWN_COLUMNS);
         z[i] = is_kept ? 1 - (float)i : NAN;
         rest[i] = 100 + (float)i;
         right[i] = (double)rest[i] + (is_kept && i < 1 ? 2 * (1 - (double)i) : 0);
         slopes[i] = is_kept && i < 1 ? 2 : 0;
     }
     be = fixture_backend(kinds[_i]);
-    struct tensor Z = reals(B, O, z), residual = reals(B, O, rest), Y = reals(B, O, NULL),
-                  gate = reals(B, O, NULL);
+    struct tensor Z = reals(KNOWN_ROWS, KNOWN_COLUMNS, z), residual = reals(KNOWN_ROWS, KNOWN_COLUMNS, rest),
+                  Y = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL), gate = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL);
     const struct finish finish = {
         .act = ACTIVATION_RELU, .dropout = &dropout, .residual = &residual, .gate = &gate};
     ck_assert_done(layer_finish(be, &Z, &finish, &Y, &error));
@@ -289,24 +299,29 @@ END_TEST
 
 START_TEST(gates_multiply_the_sum_of_both_gradients)
 {
-    static const float d[B * O] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
-                             skipped[B * O] = {1, -1, 0.5f, 2, 0, 0, -7, 1, 1, 1, 1, 1},
-                             of[B * O] = {0.5f, -1, 0, 2, 0.25f, 1, 3, -0.5f, 1, 0, NAN, 1};
-    double sum[B * O], factor[B * O], relu[B * O];
+    static const float d[KNOWN_ROWS * KNOWN_COLUMNS] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                                      skipped[KNOWN_ROWS * KNOWN_COLUMNS] = {1,  -1, 0.5f, 2, 0, 0,
+                                                                             -7, 1,  1,    1, 1, 1},
+                                      of[KNOWN_ROWS * KNOWN_COLUMNS] = {0.5f, -1,    0, 2, 0.25f, 1,
+                                                                        3,    -0.5f, 1, 0, NAN,   1};
+    double sum[KNOWN_ROWS * KNOWN_COLUMNS], factor[KNOWN_ROWS * KNOWN_COLUMNS],
+        relu[KNOWN_ROWS * KNOWN_COLUMNS];
     be = fixture_backend(kinds[_i]);
-    for (size_t i = 0; i < B * O; i++) {
+    for (size_t i = 0; i < KNOWN_ROWS * KNOWN_COLUMNS; i++) {
         sum[i] = (double)d[i] + (double)skipped[i];
         factor[i] = sum[i] * (double)of[i];
         relu[i] = of[i] > 0 ? (double)d[i] : 0;
     }
-    struct tensor dY = reals(B, O, d), skip = reals(B, O, skipped), gate = reals(B, O, of),
-                  dZ = reals(B, O, NULL), plain = reals(B, O, NULL), in_place = reals(B, O, d);
+    struct tensor dY = reals(KNOWN_ROWS, KNOWN_COLUMNS, d), skip = reals(KNOWN_ROWS, KNOWN_COLUMNS, skipped),
+                  gate = reals(KNOWN_ROWS, KNOWN_COLUMNS, of), dZ = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL),
+                  plain = reals(KNOWN_ROWS, KNOWN_COLUMNS, NULL),
+                  in_place = reals(KNOWN_ROWS, KNOWN_COLUMNS, d);
     ck_assert_done(
         gate_backward(be, &dY, &skip, GATE(saved_gate_activation(ACTIVATION_RELU), &gate), &dZ, &error));
     ck_assert_done(gate_backward(be, &dY, NULL, NULL, &plain, &error));
     ck_assert_done(gate_backward(be, &in_place, NULL, GATE(ACTIVATION_RELU, &gate), &in_place, &error));
     double *const products = content(&dZ), *const masked = content(&in_place);
-    for (size_t i = 0; i < B * O; i++)
+    for (size_t i = 0; i < KNOWN_ROWS * KNOWN_COLUMNS; i++)
         if (isnan(of[i])) {
             ck_assert(isnan(products[i]) && isnan(masked[i]));
         } else {
@@ -324,15 +339,51 @@ START_TEST(gates_multiply_the_sum_of_both_gradients)
 }
 END_TEST
 
+/* ---- groups of many items, as GPUs have them, on any device ---- */
+
+static void check_groups(struct clm_backend *bounds, enum operation_name name, size_t rows, size_t columns)
+{
+    struct variant ways[WAYS_TO_ASK];
+    const size_t count = operation_options(name, ways);
+    for (size_t i = 0; i < count; i++) {
+        struct clm_check check;
+        ways[i].B = rows, ways[i].O = columns, ways[i].seed = 1;
+        if (ways[i].norm == NORM_NONE || ways[i].act > ACTIVATION_ELU)
+            continue;
+        ck_assert_done(operation_check(be, bounds, &operations_checked[name], &ways[i], 2, &check, &error));
+        if (!check.passed)
+            ck_abort_msg("%s %s: %s", check.operation, check.shape, check.detail);
+    }
+}
+
+START_TEST(groups_share_their_sums)
+{
+    static const size_t items[] = {256, 4}, shapes[][2] = {{1, 1}, {7, 65}, {129, 130}, {300, 17}};
+    struct clm_backend *const bounds = fixture_bounds();
+    be = fixture_backend(FIXTURE_OPENCL);
+    kernels_group_norms(self(be)->kernels, items[_i]);
+    ck_assert_uint_eq(self(be)->kernels->column_strips, _i ? 2 : 16);
+    ck_assert_uint_eq(self(be)->kernels->row_lanes, _i ? 4 : 32);
+    for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+        check_groups(bounds, OPERATION_FINISH, shapes[s][0], shapes[s][1]);
+        check_groups(bounds, OPERATION_NORM_BACKWARD, shapes[s][0], shapes[s][1]);
+    }
+    clm_backend_close(be);
+    clm_backend_close(bounds);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 START_TEST(wrong_shapes_and_numbers_are_refused)
 {
     be = fixture_backend(kinds[_i]);
     struct norm norm = norm_of(NORM_BATCH), narrow = norm;
-    struct tensor Z = reals(B, O, Z_values), Y = reals(B, O, Z_values), other = reals(O, B, NULL);
+    struct tensor Z = reals(KNOWN_ROWS, KNOWN_COLUMNS, Z_values),
+                  Y = reals(KNOWN_ROWS, KNOWN_COLUMNS, Z_values),
+                  other = reals(KNOWN_COLUMNS, KNOWN_ROWS, NULL);
     const struct dropout all = {.share = 1}, late = {.share = 0.5, .step = DROPOUT_STEPS + UINT64_C(1)};
-    narrow.scale.value = tensor_first_columns(&narrow.scale.value, O - 1);
+    narrow.scale.value = tensor_first_columns(&narrow.scale.value, KNOWN_COLUMNS - 1);
     const struct finish wrong[] = {
         {.norm = &narrow}, {.dropout = &all}, {.dropout = &late}, {.residual = &other}, {.gate = &other}};
     const struct finish plain = {.norm = NULL};
@@ -347,7 +398,7 @@ START_TEST(wrong_shapes_and_numbers_are_refused)
     norm.kind = NORM_LAYER; /* three places, for four rows */
     ck_assert_int_eq(norm_backward(be, &norm, &Z, &Y, &error), CLM_ERROR_SHAPE);
     double *const y = content(&Y);
-    for (size_t i = 0; i < B * O; i++)
+    for (size_t i = 0; i < KNOWN_ROWS * KNOWN_COLUMNS; i++)
         ck_assert_within(y[i], (double)Z_values[i], 0);
     free(y);
     norm_free(&norm);
@@ -368,6 +419,7 @@ int main(void)
     tcase_add_test(cases, masks_differ_by_seed_step_and_layer);
     tcase_add_loop_test(cases, a_dropped_element_is_the_residual, 0, KIND_COUNT);
     tcase_add_loop_test(cases, gates_multiply_the_sum_of_both_gradients, 0, KIND_COUNT);
+    tcase_add_loop_test(cases, groups_share_their_sums, 0, 2);
     tcase_add_loop_test(cases, wrong_shapes_and_numbers_are_refused, 0, KIND_COUNT);
     suite_add_tcase(suite, cases);
     return test_run(suite);

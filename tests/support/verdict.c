@@ -62,11 +62,12 @@ struct verdict verify_quickly(struct clm_backend *backend)
     return verdict;
 }
 
-/* These contain other operations: whole steps, changed rows, the updates of several layers with a gather, an
+/* These contain other operations, or their formulas: whole steps, a layer's end, gates, changed rows, the updates of several layers with a gather, an
  * update with a forward pass after it, and a net's last layer. */
 static bool is_composed(const char *name)
 {
-    return !strcmp(name, "training_steps") || !strcmp(name, "gather_augmented") ||
+    return !strcmp(name, "layer_finish") || !strcmp(name, "gate_backward") ||
+           !strcmp(name, "training_steps") || !strcmp(name, "gather_augmented") ||
            !strcmp(name, "linear_gradients") || !strcmp(name, "linear_updates") ||
            !strcmp(name, "linear_update_forward") || !strcmp(name, "linear_softmax_backward");
 }

@@ -43,9 +43,7 @@ static bool runs_on_cpu(const struct kernels *k)
     return k->device->about.type == CLM_DEVICE_CPU;
 }
 
-/* Makes the table for groups of up to `most` items: by columns, half of the lanes as wide as high; by rows,
- * one row of at most 32. On a CPU every item is a group. */
-static void set_groups(struct kernels *k, size_t most)
+void kernels_group_norms(struct kernels *k, size_t most)
 {
     struct kernel_table *const t = &k->finish;
     k->column_lanes = k->column_strips = k->row_lanes = 1;
@@ -69,10 +67,10 @@ static clm_status build_finish(struct kernels *k, enum finish_kernel kernel, enu
                                struct clm_error *error)
 {
     if (!k->finish.about)
-        set_groups(k, runs_on_cpu(k) ? 1 : k->device->about.max_work_group);
+        kernels_group_norms(k, runs_on_cpu(k) ? 1 : k->device->about.max_work_group);
     clm_status status = kernel_table_build(k, &k->finish, kernel, act, NO_RULE, error);
     while (status == CLM_ERROR_DEVICE && k->row_lanes > 1) {
-        set_groups(k, size_max(k->column_lanes * k->column_strips, k->row_lanes) / 2);
+        kernels_group_norms(k, size_max(k->column_lanes * k->column_strips, k->row_lanes) / 2);
         status = kernel_table_build(k, &k->finish, kernel, act, NO_RULE, error);
     }
     return status;

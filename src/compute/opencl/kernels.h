@@ -74,6 +74,10 @@ CLM_MUST_CHECK clm_status kernels_build(const struct opencl_device *device, stru
                                         struct clm_error *error);
 void kernels_free(struct kernels *kernels);
 
+/* Lets the kernels of finish.c have groups of up to `most` items: by columns as many lanes as strips, at most
+ * 16; by rows at most 32. They are built anew. By default every item is a group on a CPU. */
+void kernels_group_norms(struct kernels *k, size_t most);
+
 /* Builds a kernel if needed. CLM_ERROR_DEVICE if the device cannot run it in groups of its items. */
 CLM_MUST_CHECK clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, size_t kernel,
                                              enum activation act, enum rule rule, struct clm_error *error);
