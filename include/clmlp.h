@@ -1217,6 +1217,8 @@ struct clm_bench_options {
     /* If it is not 0, work ends after the running step, or the running trial of a provider; `steps` of the
      * result is then 0. May be NULL. */
     const volatile sig_atomic_t *stop;
+    const char *norm; /* of the hidden layers, as for a model */
+    double dropout;
 };
 
 /* What a kernel does in a step. */

@@ -163,6 +163,8 @@ static clm_status bench_write_parameters(struct bench_net *bench, const struct c
     const struct clm_model_options model_options = {.sizes = options->sizes,
                                                     .size_count = options->size_count,
                                                     .activation = options->activation,
+                                                    .norm = options->norm,
+                                                    .dropout = options->dropout,
                                                     .seed = 1,
                                                     .is_bytes = true};
     struct clm_model *model = NULL;
@@ -311,15 +313,23 @@ static clm_status bench_describe(struct clm_backend *be, const struct clm_bench_
                                  struct bench_net *out, struct clm_error *error)
 {
     enum activation activation;
+    enum norm_kind norm;
     clm_status status = bench_check_sizes(options, error);
     *out = (struct bench_net){
         .be = be, .batch = options->batch, .step = bench_step(options), .stop = options->stop};
     if (status == CLM_OK)
         status = activation_choose(options->activation, &activation, error);
+    if (status == CLM_OK)
+        status = norm_choose(options->norm, &norm, error);
     if (status != CLM_OK)
         return status;
     out->rows = rows_of(options);
-    return architecture_create(options->sizes, options->size_count, activation, &out->architecture, error);
+    status = architecture_create(options->sizes, options->size_count, activation, &out->architecture, error);
+    for (size_t l = 0; status == CLM_OK && l + 1 < out->architecture.depth; l++) {
+        out->architecture.layers[l].norm = norm;
+        out->architecture.layers[l].drop = options->dropout;
+    }
+    return status;
 }
 
 clm_status clm_bench_check(struct clm_backend *be, const struct clm_bench_options *options,

@@ -179,11 +179,24 @@ static json_t *describe_profile(const struct clm_bench_profile *profile)
                      profile->peak_gflops, "peak_gbytes_per_s", profile->peak_gbytes_per_s, "kernels", list);
 }
 
+/* "relu norm=batch drop=0.2": what hidden layers have, as --layers of train says it. */
+static const char *hidden_words(const struct clm_bench_options *options, char words[64])
+{
+    const bool has_norm = options->norm && strcmp(options->norm, "none") != 0;
+    int used = snprintf(words, 64, "%s", options->activation);
+    if (has_norm)
+        used += snprintf(words + used, 64 - (size_t)used, " norm=%s", options->norm);
+    if (options->dropout > 0)
+        snprintf(words + used, 64 - (size_t)used, " drop=%.6g", options->dropout);
+    return words;
+}
+
 /* NULL if there is no memory. */
 static json_t *describe_measurement(const struct bench_subject *subject,
                                     const struct clm_bench_options *options,
                                     const struct clm_bench_result *result, const char *date, double load)
 {
+    char hidden[64];
     json_t *const row = json_deep_copy(subject->about);
     const struct {
         const char *key;
@@ -201,7 +214,7 @@ static json_t *describe_measurement(const struct bench_subject *subject,
         return NULL;
     json_object_put(row, "provider", json_text(clm_backend_provider(subject->backend)));
     json_object_put(row, "layers", json_sizes(options->sizes, options->size_count));
-    json_object_put(row, "activation", json_text(options->activation));
+    json_object_put(row, "activation", json_text(hidden_words(options, hidden)));
     json_object_put(row, "batch", json_integer((json_int_t)options->batch));
     json_object_put(row, "optimizer", json_string(options->optimizer));
     for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
@@ -436,8 +449,8 @@ static clm_status bench_measure(struct bench_run *run, struct invocation *in, st
 /* Options that only a measurement has use for. */
 static void refuse_measuring(const struct clm_settings *settings)
 {
-    static const char *const names[] = {"layers",  "activation", "batch",   "momentum", "optimizer",
-                                        "seconds", "profile",    "backend", "device",   "gemm"};
+    static const char *const names[] = {"layers",    "activation", "norm",    "dropout", "batch",  "momentum",
+                                        "optimizer", "seconds",    "profile", "backend", "device", "gemm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (clm_settings_is_set(settings, names[i]))
             wrong_usage("bench", "--%s: it is for a measurement, and --merge measures nothing", names[i]);

@@ -17,7 +17,7 @@ struct bench_system {
 struct table_net {
     char text[256]; /* "784-512-256-10, gelu, momentum 0.9", or ", adam"; relu is not named */
     json_t *layers;
-    char activation[24], optimizer[24]; /* relu and sgd in files of earlier versions, which do not say it */
+    char activation[64], optimizer[24]; /* relu and sgd in files of earlier versions, which do not say it */
     double momentum;
 };
 

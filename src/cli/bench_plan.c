@@ -346,6 +346,8 @@ clm_status bench_plan_make(struct invocation *in, struct bench_plan *out, struct
     *out = (struct bench_plan){.batches = plan_batches(in),
                                .machine = machine_describe(),
                                .options = {.activation = clm_settings_text(settings, "activation"),
+                                           .norm = clm_settings_text(settings, "norm"),
+                                           .dropout = clm_settings_number(settings, "dropout"),
                                            .optimizer = clm_settings_text(settings, "optimizer"),
                                            .momentum = clm_settings_number(settings, "momentum"),
                                            .seconds = clm_settings_number(settings, "seconds"),

@@ -186,7 +186,7 @@ static clm_status find_net(struct bench_table *table, const json_t *json, size_t
     table->nets = more;
     table->net_count++;
     more[*out] = (struct table_net){.layers = json_incref(layers), .momentum = momentum};
-    snprintf(more[*out].activation, sizeof more[*out].activation, "%.23s", activation);
+    snprintf(more[*out].activation, sizeof more[*out].activation, "%.63s", activation);
     snprintf(more[*out].optimizer, sizeof more[*out].optimizer, "%.23s", optimizer);
     return CLM_OK;
 }
@@ -276,13 +276,13 @@ static void give_key(struct bench_table *table, size_t s)
 static void name_net(struct table_net *net)
 {
     size_t used = 0;
-    for (size_t i = 0; i < json_array_size(net->layers) && used + 48 < sizeof net->text; i++)
+    for (size_t i = 0; i < json_array_size(net->layers) && used + 96 < sizeof net->text; i++)
         used += (size_t)snprintf(net->text + used, sizeof net->text - used, "%s%" JSON_INTEGER_FORMAT,
                                  i ? "-" : "", json_integer_value(json_array_get(net->layers, i)));
-    if (used + 48 >= sizeof net->text)
+    if (used + 96 >= sizeof net->text)
         used += (size_t)snprintf(net->text + used, sizeof net->text - used, "-...");
     if (strcmp(net->activation, "relu") != 0)
-        used += (size_t)snprintf(net->text + used, sizeof net->text - used, ", %.16s",
+        used += (size_t)snprintf(net->text + used, sizeof net->text - used, ", %.63s",
                                  printable(net->activation).text);
     if (strcmp(net->optimizer, "sgd") != 0)
         used += (size_t)snprintf(net->text + used, sizeof net->text - used, ", %.16s",
