@@ -163,9 +163,9 @@ struct clm_backend_options {
     /* Limits on what is allocated, in bytes; 0 sets none beside the device's own. A device that computes
      * in the host's memory takes half of host_memory. */
     uint64_t device_memory, host_memory;
-    /* opencl: computes on the part-th (from 0 on) of `parts` equal shares of the device's units, beside backends
-     * on the other parts, with the same bits as on all units. 0 or 1 parts: on all. Devices that are no CPUs
-     * are shared as they are. */
+    /* opencl: computes on the part-th (from 0 on) of `parts` equal shares of the device's units, beside
+     * backends on the other parts, with the same bits as on all units. 0 or 1 parts: on all. Devices that are
+     * no CPUs are shared as they are. */
     unsigned part, parts;
 };
 
@@ -815,8 +815,8 @@ struct clm_range {
 };
 
 /* Smooths losses (count), which are finite, into `smoothed` (count): means over neighbours up to a
- * twenty-fifth of all. Returns the step about which the smoothed loss falls most below all before; SIZE_MAX if it falls
- * nowhere. If the rates grow by equal factors, its rate suits training. */
+ * twenty-fifth of all. Returns the step about which the smoothed loss falls most below all before; SIZE_MAX
+ * if it falls nowhere. If the rates grow by equal factors, its rate suits training. */
 size_t clm_range_suggest(const double *losses, size_t count, double *smoothed);
 
 struct clm_range_curve {
@@ -851,8 +851,8 @@ struct clm_train_hooks {
 struct clm_score {
     size_t rows;
     /* Mean loss, that of training without smoothing and weights: cross-entropy [nats], or, for regression, of
-     * standardised targets. Share of correct predictions, or of correct targets with the loss binary. NaN if a
-     * row has no label. */
+     * standardised targets. Share of correct predictions, or of correct targets with the loss binary. NaN if
+     * a row has no label. */
     double loss, accuracy;
     double rmse, mae, r2, exact; /* of targets: see struct clm_target_measures; else NaN */
 };
@@ -951,10 +951,11 @@ CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const str
 CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data,
                                           enum clm_part part, char **sentence, struct clm_error *error);
 
-/* Computes the class probabilities (rows, classes) of every row of a part, or the outputs (rows, outputs) of a
- * model of targets, in own units, the quantiles of a target never crossing; with the loss binary they are
- * probabilities. And the loss and accuracy against the part's labels or targets, if all rows have them. `probabilities` and `score` may be NULL. If a score is asked for,
- * a loss of labelled rows that is no finite number is CLM_ERROR_FORMAT, which names the row. */
+/* Computes the class probabilities (rows, classes) of every row of a part, or the outputs (rows, outputs) of
+ * a model of targets, in own units, the quantiles of a target never crossing; with the loss binary they are
+ * probabilities. And the loss and accuracy against the part's labels or targets, if all rows have them.
+ * `probabilities` and `score` may be NULL. If a score is asked for, a loss of labelled rows that is no finite
+ * number is CLM_ERROR_FORMAT, which names the row. */
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,
                                       struct clm_score *score, struct clm_error *error);

@@ -1,10 +1,10 @@
-/* Normalisation by columns of a batch, and by rows, and the way back through a gate. Comes after vector.cl, and
- * after activation.cl if the gate is a function of the output. Z, dN (B,O); src/compute/backend.h
+/* Normalisation by columns of a batch, and by rows, and the way back through a gate. Comes after vector.cl,
+ * and after activation.cl if the gate is a function of the output. Z, dN (B,O); src/compute/backend.h
  * has the formulas, and kernels/finish.cl the forward pass by columns.
  *
  * By columns, a group of COLUMN_LANES x STRIPS items takes COLUMN_LANES chunks of VW columns. Each of the
- * STRIPS items of a chunk takes every STRIPS-th block of eight rows. By rows, a group of ROW_LANES items takes
- * a row. The host gives these numbers by -D. Parts of a sum are added in a fixed order: always the same
+ * STRIPS items of a chunk takes every STRIPS-th block of eight rows. By rows, a group of ROW_LANES items
+ * takes a row. The host gives these numbers by -D. Parts of a sum are added in a fixed order: always the same
  * bits. Variances are taken from distances to the mean, so that no digits cancel. */
 #define BLOCK_ROWS   8
 #define COLUMN_GROUP __attribute__((reqd_work_group_size(COLUMN_LANES, STRIPS, 1)))
@@ -39,8 +39,8 @@ void put(const VECTOR v, __global float *to, const int count)
 #define THROUGH(type, d, of) ((d) * (of)) /* the gate is saved */
 #endif
 
-/* dY += skip, if there is one; dZ = dY, times act' if there is a gate. An item takes `span` of `count` elements, a multiple of VW. dZ
- * may be dY. */
+/* dY += skip, if there is one; dZ = dY, times act' if there is a gate. An item takes `span` of `count`
+ * elements, a multiple of VW. dZ may be dY. */
 __kernel void gate_backward(const ulong count, const int span, const int has_skip, const int has_gate,
                             __global const float *of, __global const float *skip, __global float *dY,
                             __global float *dZ)

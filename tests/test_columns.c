@@ -506,7 +506,8 @@ START_TEST(test_weights)
     refused_with(&(struct clm_data_options){.source = file_path("t.csv"), .weight = "label"},
                  CLM_ERROR_FORMAT, "label");
     refused_with(&(struct clm_data_options){.source = file_path("t.csv"), .id = "w", .weight = "w"},
-                 CLM_ERROR_FORMAT, "column w is an input, the labels, a target or the id, and cannot hold weights too");
+                 CLM_ERROR_FORMAT,
+                 "column w is an input, the labels, a target or the id, and cannot hold weights too");
 }
 END_TEST
 

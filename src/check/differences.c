@@ -9,10 +9,10 @@
  *
  * If all activations have the same signs at w - 2h and w + 2h, there is no kink in between: the first layer
  * that changes is linear in w, so its signs do not change; then the next one is linear in w; and so on. After
- * a normalisation that is so only to first order; two kinks would have to lie between w - 2h, w - h, w + h and
- * w + 2h, all of which are compared. If signs differ, h is divided by 8 a few times, and the rounding error
- * grows. The penalty's difference is only that of one weight's square, since all others cancel. A loss whose
- * slope jumps where an output is its value has such signs, too: those of output - value. */
+ * a normalisation that is so only to first order; two kinks would have to lie between w - 2h, w - h, w + h
+ * and w + 2h, all of which are compared. If signs differ, h is divided by 8 a few times, and the rounding
+ * error grows. The penalty's difference is only that of one weight's square, since all others cancel. A loss
+ * whose slope jumps where an output is its value has such signs, too: those of output - value. */
 #include "check/differences.h"
 
 #include <float.h>

@@ -27,8 +27,8 @@ struct differences {
     struct metrics sums;
 };
 
-/* Runs the net forward on its whole batch, as a step does. `loss_error` bounds the mean loss's error from rounding in
- * double. */
+/* Runs the net forward on its whole batch, as a step does. `loss_error` bounds the mean loss's error from
+ * rounding in double. */
 CLM_MUST_CHECK clm_status differences_create(struct network *net, double l2, double loss_error,
                                              struct differences *out, struct clm_error *error);
 void differences_free(struct differences *differences);

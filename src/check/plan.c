@@ -241,8 +241,8 @@ static bool has_same_vocabulary(const struct variant *a, const struct variant *b
            a->quantiles == b->quantiles && a->norm == b->norm;
 }
 
-/* The variants with the most options, on the middle shape: one for each kind of activation, each rule and each
- * loss. If there are other variants, leaves out those with no activation and the plain rule. */
+/* The variants with the most options, on the middle shape: one for each kind of activation, each rule and
+ * each loss. If there are other variants, leaves out those with no activation and the plain rule. */
 static size_t middles_of(enum operation_name name, struct variant out[WAYS_TO_ASK])
 {
     static const struct variant plain = {0};

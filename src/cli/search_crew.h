@@ -1,6 +1,6 @@
-/* Trains the nets of a search, several at once: each in a thread of its own, on a backend of its own, which on a
- * CPU has an equal share of the cores. A small net fills one core better than two, whose threads wait for each
- * other in each launch. The bits are those of a net that is trained alone. */
+/* Trains the nets of a search, several at once: each in a thread of its own, on a backend of its own, which
+ * on a CPU has an equal share of the cores. A small net fills one core better than two, whose threads wait
+ * for each other in each launch. The bits are those of a net that is trained alone. */
 #ifndef CLM_CLI_SEARCH_CREW_H
 #define CLM_CLI_SEARCH_CREW_H
 

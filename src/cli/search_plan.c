@@ -186,8 +186,8 @@ static bool find_open(const struct progress *progress, const struct rung *rung, 
     return false;
 }
 
-/* Looks for an open run in the bracket whose `count` trials are rung->trials; false if it has none. The runs of
- * a round must have ended before the next one begins. */
+/* Looks for an open run in the bracket whose `count` trials are rung->trials; false if it has none. The runs
+ * of a round must have ended before the next one begins. */
 static bool next_in_bracket(const struct search_plan *plan, const struct progress *progress, size_t rounds,
                             struct rung *rung, size_t *trial, size_t *epochs)
 {

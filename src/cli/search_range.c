@@ -31,8 +31,8 @@ struct ranging {
     const volatile sig_atomic_t *stop;
 };
 
-/* Notes a step. The mean of the last losses reaches back a twentieth of the test, so that one bad minibatch does
- * not end it. */
+/* Notes a step. The mean of the last losses reaches back a twentieth of the test, so that one bad minibatch
+ * does not end it. */
 static bool hear_range_step(void *user, double learning_rate, double loss)
 {
     struct ranging *const r = user;

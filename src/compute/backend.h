@@ -323,7 +323,8 @@ CLM_MUST_CHECK clm_status layer_finish(struct clm_backend *be, const struct tens
 CLM_MUST_CHECK clm_status gate_backward(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
                                         const struct gate *gate, struct tensor *dZ, struct clm_error *error);
 
-/* dN becomes dZ, in place, after a layer_finish of Z in training; the gradients of scale and shift are stored.
+/* dN becomes dZ, in place, after a layer_finish of Z in training; the gradients of scale and shift are
+ * stored.
  *
  *   Z, dN (B,O)     x = (Z - centre) * inverse     d shift = Σ_B dN     d scale = Σ_B dN * x
  *

@@ -94,8 +94,8 @@ enum gate_source {
     ROW(LOSS_ABSOLUTE, "absolute", true, true)                                                               \
     ROW(LOSS_HUBER, "huber", true, true)                                                                     \
     ROW(LOSS_QUANTILE, "quantile", true, true)
-/* What layer_finish subtracts and divides by: nothing, or mean and deviation of each column of the batch, or of
- * each row. */
+/* What layer_finish subtracts and divides by: nothing, or mean and deviation of each column of the batch, or
+ * of each row. */
 #define NORMS(ROW)                                                                                           \
     ROW(NORM_NONE, "none")                                                                                   \
     ROW(NORM_BATCH, "batch")                                                                                 \

@@ -72,8 +72,8 @@ CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t
  * memory. */
 float *values_create(size_t count);
 
-/* Gives the set's values and labels, and its weights and targets if it has some, room for `rows` rows; false if there is
- * no memory. */
+/* Gives the set's values and labels, and its weights and targets if it has some, room for `rows` rows; false
+ * if there is no memory. */
 bool set_resize(struct set *set, size_t rows);
 
 /* Allocates the labels of `rows` rows, and takes `path` as theirs. */

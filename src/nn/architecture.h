@@ -5,8 +5,8 @@
  *              {"inputs":256,"outputs":256,"activation":"relu","skip":true},
  *              {"inputs":256,"outputs":10,"activation":"none"}],"input_drop":0.1}
  *
- * with norm, drop, skip and input_drop only if a layer, or the net, has them. After the layers stands what the
- * outputs mean, unless they are logits of cross-entropy: "loss":"focal","gamma":2, or
+ * with norm, drop, skip and input_drop only if a layer, or the net, has them. After the layers stands what
+ * the outputs mean, unless they are logits of cross-entropy: "loss":"focal","gamma":2, or
  * "loss":"huber","delta":1, or "loss":"quantile","quantiles":[0.05,0.5,0.95], and the like.
  *
  * A new field of a layer needs a member of struct layer_spec, and a part of architecture_text, read_layer and

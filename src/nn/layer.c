@@ -119,8 +119,8 @@ static struct gate gate_of(const struct layer *layer, size_t rows, struct tensor
     return (struct gate){is_saved ? saved_gate_activation(act) : act, of};
 }
 
-/* Whether the product of the layer can end with the gate of the layer below: nothing is added to dX, and dY of
- * the layer below is not needed later. */
+/* Whether the product of the layer can end with the gate of the layer below: nothing is added to dX, and dY
+ * of the layer below is not needed later. */
 static bool ends_with_gate(const struct layer *layer, const struct layer *below)
 {
     return !layer->spec->skip && tensor_is_empty(&below->dY);

@@ -62,8 +62,8 @@ CLM_MUST_CHECK clm_status layer_loss(struct clm_backend *be, struct layer *layer
 CLM_MUST_CHECK clm_status layer_backward(struct clm_backend *be, const struct layer *layer, size_t rows,
                                          struct layer *below, struct clm_error *error);
 
-/* Of a layer that is plain: the step of its parameters, then the next batch's forward pass; a backend may read
- * W from memory only once. */
+/* Of a layer that is plain: the step of its parameters, then the next batch's forward pass; a backend may
+ * read W from memory only once. */
 CLM_MUST_CHECK clm_status layer_update_forward(struct clm_backend *be, struct layer *layer,
                                                const struct tensor *dZ, const struct tensor *X,
                                                const struct step *step, const struct tensor *next_X,

@@ -87,8 +87,8 @@ static void free_parameter(struct clm_backend *be, struct parameter *parameter)
         tensor_free(be, &parameter->state[s]);
 }
 
-/* Looking ahead needs a step that changes the first layer at once, and one that ends with its product. A single
- * layer's next outputs would replace the gradient that its step is made from. */
+/* Looking ahead needs a step that changes the first layer at once, and one that ends with its product. A
+ * single layer's next outputs would replace the gradient that its step is made from. */
 static bool network_looks_ahead(const struct network *net, bool is_trained)
 {
     return is_trained && !net->keeps_gradients && net->architecture.depth > 1 &&
@@ -182,7 +182,8 @@ static clm_status prepare_products(struct network *net, struct network_use use, 
     return status ? status : prepare_finishes(net, error);
 }
 
-/* The activations whose formulas the net's kernels have: those of all layers, and of gates that are stored. */
+/* The activations whose formulas the net's kernels have: those of all layers, and of gates that are
+ * stored. */
 static enum activation *formulas_of(const struct architecture *architecture)
 {
     enum activation *const acts = calloc(2 * architecture->depth, sizeof *acts);

@@ -84,8 +84,8 @@ struct network_memory network_memory(const struct network *net);
 /* Parameter p, in the order of architecture_parameter. */
 struct parameter *network_parameter(const struct network *net, size_t p);
 
-/* Parameters and running statistics from and to a model of the same architecture; writing sets the optimiser's
- * states to zero. A net that is not trained is not read if it differs from its model. */
+/* Parameters and running statistics from and to a model of the same architecture; writing sets the
+ * optimiser's states to zero. A net that is not trained is not read if it differs from its model. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,

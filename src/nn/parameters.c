@@ -49,7 +49,8 @@ clm_status parameter_take(const struct parameter_spec *spec, const struct safete
     return CLM_OK;
 }
 
-/* Whether it is a tensor of layer N of some net, layers.N.weight or the like, and `net` has no such tensor. */
+/* Whether it is a tensor of layer N of some net, layers.N.weight or the like, and `net` has no such
+ * tensor. */
 static bool is_beyond(const char *name, const struct architecture *net)
 {
     static const char prefix[] = "layers.";

@@ -1,5 +1,6 @@
 /* A net's tensors in a safetensors file: layers.N.weight (O,I), layers.N.bias (O), of a normalisation
- * layers.N.norm.weight, .norm.bias, .norm.running_mean and .norm.running_var (O); and their initial values. */
+ * layers.N.norm.weight, .norm.bias, .norm.running_mean and .norm.running_var (O); and their initial
+ * values. */
 #ifndef CLM_NN_PARAMETERS_H
 #define CLM_NN_PARAMETERS_H
 

@@ -19,7 +19,8 @@ struct layer_trial {
 /* ---- what is tried ---- */
 
 /* Whether the use needs this variant. Gradients and updates without penalty are left out: those with penalty
- * do more. So are other activations than ReLU, for which sizes matter in the same way: see prove_activations. */
+ * do more. So are other activations than ReLU, for which sizes matter in the same way: see
+ * prove_activations. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
     if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !variant_is_first_of_kind(v) ||

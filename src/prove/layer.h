@@ -15,8 +15,8 @@ CLM_MUST_CHECK clm_status layer_trial_open(struct clm_backend *be, size_t B, siz
 void layer_trial_close(struct layer_trial *trial);
 
 /* *error_over_bound of the product's results: at most 1 if it is right, NaN if a result is. Tries each way to
- * ask for the product, see operation_options; an update also as gradients alone, and along with the next batch's
- * forward product, if the provider fuses them. view.c says how they are judged. */
+ * ask for the product, see operation_options; an update also as gradients alone, and along with the next
+ * batch's forward product, if the provider fuses them. view.c says how they are judged. */
 CLM_MUST_CHECK clm_status layer_trial_judge(struct layer_trial *trial, enum product product,
                                             double *error_over_bound, struct clm_error *error);
 

@@ -179,7 +179,8 @@ static clm_status upload_targets(struct feed *feed, struct feed_slot *slot, size
                               error);
 }
 
-/* Uploads a block's values, labels or targets, and weights. A mapped block is read from the disk, then released. */
+/* Uploads a block's values, labels or targets, and weights. A mapped block is read from the disk, then
+ * released. */
 static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot *slot, size_t first,
                                struct clm_error *error)
 {

@@ -367,8 +367,8 @@ static double range_rate(const struct clm_range *range, size_t step)
                : range->from * pow(range->to / range->from, (double)step / (double)(range->steps - 1));
 }
 
-/* Tells the loss of a range test's step, which the sums have alone, if its last part has ended: `done` rows of
- * the epoch have been trained on. */
+/* Tells the loss of a range test's step, which the sums have alone, if its last part has ended: `done` rows
+ * of the epoch have been trained on. */
 static clm_status tell_range_step(struct training *t, const struct step *step, size_t done,
                                   struct clm_error *error)
 {

@@ -23,7 +23,8 @@ CLM_MUST_CHECK clm_status value_tally_create(const struct clm_model *model, stru
                                              struct clm_error *error);
 void value_tally_free(struct value_tally *tally);
 
-/* Counts rows: predictions (rows, outputs) in own units, and targets (rows, targets), none of them missing. */
+/* Counts rows: predictions (rows, outputs) in own units, and targets (rows, targets), none of them
+ * missing. */
 void value_tally_add(struct value_tally *tally, const float *predictions, const double *targets, size_t rows);
 
 /* The measures of the rows counted so far: of target t, and the means over all targets. */

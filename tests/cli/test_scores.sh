@@ -47,6 +47,7 @@ on='--data train.csv --test test.csv --backend reference'
 
 # ---- calibrate ----
 
+# shellcheck disable=SC2317 # check calls it
 more() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b) }'; }
 
 # shellcheck disable=SC2086 # words

@@ -62,8 +62,8 @@ struct verdict verify_quickly(struct clm_backend *backend)
     return verdict;
 }
 
-/* These contain other operations, or their formulas: whole steps, a layer's end, gates, changed rows, the updates of several layers with a gather, an
- * update with a forward pass after it, and a net's last layer. */
+/* These contain other operations, or their formulas: whole steps, a layer's end, gates, changed rows, the
+ * updates of several layers with a gather, an update with a forward pass after it, and a net's last layer. */
 static bool is_composed(const char *name)
 {
     return !strcmp(name, "layer_finish") || !strcmp(name, "gate_backward") ||
