@@ -361,7 +361,9 @@ bool layers_of(const struct invocation *in, size_t index, struct sizes *out)
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes)
 {
     const bool has_text = clm_settings_text(settings, "layers");
-    const struct sizes hidden = has_text ? (struct sizes){.count = 0} : setting_sizes(settings, "hidden");
+    struct sizes hidden = {.count = 0};
+    if (!has_text)
+        hidden = setting_sizes(settings, "hidden");
     struct sizes layers = {.values = {inputs}, .count = hidden.count + 2};
     memcpy(layers.values + 1, hidden.values, hidden.count * sizeof *hidden.values);
     layers.values[layers.count - 1] = classes;

@@ -118,7 +118,7 @@ static void sort_quantiles(const struct loss *loss, float *outputs)
         size_t place = 0;
         for (size_t other = 0; other < Q; other++)
             place += loss->quantiles[other] < loss->quantiles[q] ||
-                     (loss->quantiles[other] == loss->quantiles[q] && other < q);
+                     (other < q && loss->quantiles[other] == loss->quantiles[q]);
         outputs[q] = sorted[place];
     }
 }

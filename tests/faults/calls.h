@@ -221,6 +221,10 @@
          (const cl_context_properties *how, cl_uint count, const cl_device_id *devices,                      \
           void (*on_error)(const char *, const void *, size_t, void *), void *user, cl_int *code),           \
          (how, count, devices, on_error, user, code), KIND_DEVICE, MAKES_NOTHING(CL_OUT_OF_HOST_MEMORY))     \
+    CALL(cl_int, clCreateSubDevices,                                                                         \
+         (cl_device_id device, const cl_device_partition_property *how, cl_uint most, cl_device_id *out,     \
+          cl_uint *count),                                                                                   \
+         (device, how, most, out, count), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                \
     CALL(cl_command_queue, clCreateCommandQueue,                                                             \
          (cl_context context, cl_device_id device, cl_command_queue_properties how, cl_int * code),          \
          (context, device, how, code), KIND_DEVICE, MAKES_NOTHING(CL_OUT_OF_RESOURCES))                      \
