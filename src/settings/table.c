@@ -394,7 +394,7 @@ const struct setting_row setting_rows[] = {
     OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
           "minibatches to measure, one after the other"),
     CHOICE_OF("activation", "NAME", BENCH, IS("relu"), activation_names, "what follows each hidden layer"),
-    CHOICE("norm", "KIND", BENCH, IS("none"), normalisations, "normalisation of each hidden layer"),
+    CHOICE_OF("norm", "KIND", BENCH, IS("none"), normalisations, "normalisation of each hidden layer"),
     NUMBER("dropout", "SHARE", BENCH, IS("0"), FROM_BELOW(0, 1),
            "share of each hidden layer's outputs that a step sets to 0"),
     CHOICE_OF("optimizer", "NAME", BENCH, IS("sgd"), optimiser_names, "the rule of a step"),

@@ -66,7 +66,10 @@ check "eval within a limit" cmp out whole
 run eval resident/model.safetensors --gemm native --data set --device-memory 3M
 check "eval within a low limit" [ "$status" -eq 0 ]
 
-fails "two minibatches of 128 rows" --data set --device-memory 5000K
+run train --hidden 32 --gemm native --data set --epochs 1 --device-memory 5000K
+check "a minibatch in parts: trains" [ "$status" -eq 0 ]
+check "a minibatch in parts: says so" has_line err 'note: steps of 128 rows do not fit .* each takes 2 parts of up to 64 rows'
+fails "two minibatches of 128 rows" --data set --norm batch --device-memory 5000K
 fails "training with resident data needs .*--device-memory" --data set --resident yes --device-memory 10M
 fails "training, without its data, needs .*--device-memory" --data set --device-memory 100K
 fails "half of the memory that is allowed is 10.0 MiB; allow more, or convert .*; see --memory; .clmlp data convert --to npy. writes" --data cifar --memory 20M
