@@ -343,13 +343,14 @@ static void plan_contents(struct plan *plan, enum operation_name name)
 static void plan_infinite_logits(struct plan *plan)
 {
     static const enum loss_kind kinds[] = {LOSS_CROSS_ENTROPY, LOSS_FOCAL};
+    const char *const input = operation_input(&operations_checked[OPERATION_LOSS_GRADIENT], 0);
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
         for (int place = PLACE_TOP_LEFT; place < PLACE_COUNT; place++)
             plan_operation(plan, OPERATION_LOSS_GRADIENT,
                            &(const struct variant){.B = 7,
                                                    .O = 2,
                                                    .loss = kinds[k],
-                                                   .odd_in = "Z",
+                                                   .odd_in = input,
                                                    .odd = -INFINITY,
                                                    .odd_place = (enum place)place});
 }
