@@ -477,9 +477,10 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int B, const struct layer_parts 
 {
     PRODUCT_MEMORY;
     FIND_TILE;
-    __global const float *dZ = OF_LAYER(l, dZ), *X = OF_LAYER(l, X), *W = OF_LAYER(l, W);
-    __global float *dW = OF_LAYER(l, dW), *db = OF_LAYER(l, db);
+    __global const float *dZ = OF_LAYER(l, dZ), *X = OF_LAYER(l, X);
     MULTIPLY_BATCH
+    __global const float *W = OF_LAYER(l, W);
+    __global float *dW = OF_LAYER(l, dW), *db = OF_LAYER(l, db);
     for (int s = 0; s < SUMS; s++) {
         const int o = unit_of(s, m0, n0, O);
         if (o >= 0)
@@ -491,14 +492,14 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int B, const struct layer_parts 
         float4 ws[ROWS_AT_ONCE][QUADS_N];
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
-            const int m = row_of(m0, first + i), n = column_of(n0, q),
-                      count = m < O && penalty != 0.0f ? I - n : 0;
+            const int m = row_of(m0, first + i), n = column_of(n0, q), count = m < O ? I - n : 0;
             ws[i][q] = load_quad(W + (size_t)m * I + n, count, I % 4 == 0);
         }
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
             const int m = row_of(m0, first + i), n = column_of(n0, q), count = m < O ? I - n : 0;
-            store_quad(acc[first + i][q] + penalty * ws[i][q], dW + (size_t)m * I + n, count, I % 4 == 0);
+            store_quad(penalty != 0.0f ? acc[first + i][q] + penalty * ws[i][q] : acc[first + i][q],
+                       dW + (size_t)m * I + n, count, I % 4 == 0);
         }
     }
 }
