@@ -100,8 +100,8 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
 /* The most options of a case; steps have fourteen, and each layer between two others. */
-#define OPTIONS_MOST 20
-_Static_assert(14 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+#define OPTIONS_MOST 24
+_Static_assert(17 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 /* A member of a case, by offset and size. */
 struct field {
@@ -254,7 +254,8 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
         FIELD(step_case, l2),           FIELD(step_case, l1),         FIELD(step_case, weight_decay),
         FIELD(step_case, rule),         FIELD(step_case, momentum),   FIELD(step_case, is_weighted),
         FIELD(step_case, is_augmented), FIELD(step_case, is_extreme), FIELD(step_case, is_float),
-        FIELD(step_case, norm),         FIELD(step_case, drop),       FIELD(step_case, has_skips)};
+        FIELD(step_case, norm),         FIELD(step_case, drop),       FIELD(step_case, has_skips),
+        FIELD(step_case, average),      FIELD(step_case, parts),      FIELD(step_case, clip)};
     if (k < COUNT_OF(options))
         return leave_out(s, options[k]);
     switch (k - COUNT_OF(options)) {
