@@ -164,8 +164,8 @@ struct clm_backend_options {
      * in the host's memory takes half of host_memory. */
     uint64_t device_memory, host_memory;
     /* opencl: computes on the part-th (from 0 on) of `parts` equal shares of the device's units, beside
-     * backends on the other parts, with the same bits as on all units. 0 or 1 parts: on all. Devices that are
-     * no CPUs are shared as they are. */
+     * backends on the other parts, with the same bits as on all units; and takes that share of its memory. 0
+     * or 1 parts: all. The units of devices that are no CPUs are not divided. */
     unsigned part, parts;
 };
 

@@ -102,7 +102,7 @@ label_loss(const int B, const int C, const int wants_gradient, const int is_foca
 #define LOSS_QUANTILE 6
 
 /* The loss of output z against t, and its slope. An infinite z has no loss against a t that it is right for.
- * A NaN in z or t passes all comparisons to the sum behind them. */
+ * If z or t is NaN, no comparison is true, and the last value of each choice is NaN, too. */
 float loss_between(const int kind, const float delta, const float q, const float z, const float t,
                    float *slope)
 {

@@ -51,7 +51,7 @@ clm_status opencl_open(const struct clm_device *device, const struct clm_backend
         .kind = CLM_BACKEND_OPENCL,
         .on_note = options->on_note,
         .note_user = options->note_user,
-        .memory_limit = memory_of(device),
+        .memory_limit = memory_of(device) / (options->parts ? options->parts : 1),
         .allocation_limit = (size_t)device->max_allocation,
         .limited_by = device->has_own_memory ? "CL_DEVICE_GLOBAL_MEM_SIZE, less what the driver keeps"
                                              : "CL_DEVICE_GLOBAL_MEM_SIZE"};
