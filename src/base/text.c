@@ -135,6 +135,17 @@ const char *clm_nearest_name(const char *word, const char *const *names)
     return nearest;
 }
 
+bool text_close(FILE *stream, char **text)
+{
+    const bool is_written = stream && !ferror(stream);
+    if (stream && fclose(stream) == 0 && is_written)
+        return true;
+    if (stream)
+        free(*text);
+    *text = NULL;
+    return false;
+}
+
 const char *text_of_number(char *out, size_t size, double value)
 {
     for (int digits = 15; digits <= 17; digits++) {

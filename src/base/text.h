@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Length of the UTF-8 character at the beginning of `text`: 1 to 4 bytes; 0 if `text` does not begin with
  * one. */
@@ -26,6 +27,10 @@ char *utf8_copy(const char *text);
 /* Puts `length` bytes into `out` (of `size` bytes) as one line for a message. '?' replaces each byte that is
  * no printable UTF-8, and "..." marks text that was cut off. Returns `out`. */
 const char *text_show(char *out, size_t size, const char *bytes, size_t length);
+
+/* Closes a stream of open_memstream; NULL is one that could not be opened. True if all that was written is in
+ * `text`, which the caller frees; false if memory ran out: the text is freed, and `text` is NULL. */
+bool text_close(FILE *stream, char **text);
 
 /* Puts the number into `out` as a short text that strtod reads as the same number; 32 bytes are enough for
  * any. Returns `out`. LC_NUMERIC must be that of the C locale. */

@@ -1,6 +1,7 @@
 #include "check/reproducer.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "compute/recording.h"
 #include "data/files/staging.h"
 #include "prove/expectations.h"
@@ -55,9 +56,8 @@ static clm_status put_text(const struct reproducer *r, const char *name,
     if (!out)
         return clm_fail_host_memory(error, name, 1);
     write(r, out);
-    const bool is_failed = ferror(out);
-    const clm_status status = fclose(out) || is_failed ? clm_fail_host_memory(error, name, size)
-                                                       : put_file(r, name, "", text, size, error);
+    const clm_status status = text_close(out, &text) ? put_file(r, name, "", text, size, error)
+                                                     : clm_fail_host_memory(error, name, size);
     free(text);
     return status;
 }

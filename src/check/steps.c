@@ -10,6 +10,7 @@
 
 #include "base/philox.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "nn/network.h"
 #include "prove/judge.h"
 
@@ -485,7 +486,7 @@ static char *layers_of_case(const struct step_case *which)
                 norm_word(norm, which->norm), which->drop,
                 which->has_skips && which->widths[l] == which->widths[l + 1] ? SKIPS : "");
     fprintf(stream, ", %zu", which->widths[steps_depth(which)]);
-    return fclose(stream) ? NULL : text;
+    return text_close(stream, &text) ? text : NULL;
 }
 
 static clm_status create_net_of_case(const struct step_case *which, struct clm_model **out,

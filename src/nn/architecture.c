@@ -210,10 +210,7 @@ char *architecture_widths_text(const struct architecture *net, char between)
     FILE *const stream = open_memstream(&text, &size);
     for (size_t l = 0; stream && l <= net->depth; l++)
         fprintf(stream, "%.*s%zu", l ? 1 : 0, &between, architecture_width(net, l));
-    if (stream && fclose(stream) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return text_close(stream, &text) ? text : NULL;
 }
 
 /* ---- parameters ---- */
@@ -340,11 +337,7 @@ char *architecture_text(const struct architecture *net)
     write_share(stream, "input_drop", net->input_drop);
     print_loss_fields(stream, &net->loss);
     fputc('}', stream);
-    const bool is_whole = !ferror(stream);
-    if (fclose(stream) == 0 && is_whole)
-        return text;
-    free(text);
-    return NULL;
+    return text_close(stream, &text) ? text : NULL;
 }
 
 /* ACTIVATION_COUNT if there is none of that name. */

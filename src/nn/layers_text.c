@@ -93,9 +93,5 @@ char *layers_text_of(const struct architecture *net)
     for (size_t l = 0; l + 1 < net->depth; l++)
         write_item(stream, &net->layers[l]);
     fprintf(stream, "%zu", net->layers[net->depth - 1].outputs);
-    const bool is_whole = !ferror(stream);
-    if (fclose(stream) == 0 && is_whole)
-        return text;
-    free(text);
-    return NULL;
+    return text_close(stream, &text) ? text : NULL;
 }

@@ -391,7 +391,7 @@ static clm_status tell_targets(const struct table *table, struct contents *out, 
         fprintf(stream, "%s, ", out->inputs->target_names[t]);
     if (stream)
         fputs(why, stream);
-    return stream && fclose(stream) == 0 ? CLM_OK : clm_fail_host_memory(error, table->path, size);
+    return text_close(stream, &out->label_text) ? CLM_OK : clm_fail_host_memory(error, table->path, size);
 }
 
 static clm_status finish_labels(struct table *table, struct contents *out, struct clm_error *error)
