@@ -335,7 +335,7 @@ static clm_status write_history(const char *path, const struct run_record *recor
     for (size_t i = 0; i < record->epoch_count; i++)
         run_directory_print_epoch(stream, record, &record->epochs[i]);
     const clm_status status = text_close(stream, &bytes) ? clm_write_file(path, bytes, size, error)
-                                                  : clm_fail_host_memory(error, path, size);
+                                                         : clm_fail_host_memory(error, path, size);
     free(bytes);
     return status;
 }
