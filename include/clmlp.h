@@ -845,7 +845,8 @@ struct clm_train_hooks {
      * the training part. */
     void (*on_warning)(void *user, const struct clm_warning *warning);
     const struct clm_range *range;
-    void *reserved[6]; /* NULL: for later versions */
+    bool without_test; /* the test part is neither uploaded nor scored; memory is planned for it even so */
+    void *reserved[5]; /* NULL: for later versions */
 };
 
 struct clm_score {

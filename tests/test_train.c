@@ -564,6 +564,33 @@ START_TEST(generalises)
 }
 END_TEST
 
+/* Who asks for it has the test part left alone; the net is the same. */
+START_TEST(the_test_part_may_be_left_alone)
+{
+    struct clm_data *data = fixture_data(60, 20, 5, 4);
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_model *models[2];
+    for (int without = 0; without < 2; without++) {
+        struct clm_settings *const settings = train_settings("%s epochs 2", usual);
+        const struct clm_train_hooks hooks = {.without_test = without};
+        struct clm_train_result result;
+        struct clm_error error = {0};
+        models[without] = fixture_model(data, NULL, 1, hidden);
+        ck_assert_done(clm_train(backend, models[without], data, settings, &hooks, &result, &error));
+        ck_assert(result.has_test == !without);
+        ck_assert_uint_eq(result.test.rows, without ? 0 : 20);
+        clm_settings_free(settings);
+    }
+    for (size_t p = 0; p < models[0]->parameter_count; p++)
+        ck_assert_mem_eq(models[0]->values[p], models[1]->values[p],
+                         parameter_elements(&models[0]->specs[p]) * sizeof *models[0]->values[p]);
+    clm_model_free(models[0]);
+    clm_model_free(models[1]);
+    clm_backend_close(backend);
+    clm_data_close(data);
+}
+END_TEST
+
 /* An evaluation's batches have 1000 rows: the last has a single row, which is scored, too. */
 START_TEST(the_last_row_counts)
 {
@@ -1008,6 +1035,7 @@ int main(void)
     tcase_add_test(cases, each_parameter_is_stepped);
     test_add_sampled(cases, untrained_loss, 0, KIND_COUNT, 1);
     test_add_sampled(cases, by_heart, 0, KIND_COUNT, 1);
+    tcase_add_test(cases, the_test_part_may_be_left_alone);
     test_add_sampled(cases, generalises, 0, KIND_COUNT, 1);
     test_add_sampled(cases, same_seed_same_bits, 0, KIND_COUNT, 1);
     test_add_sampled(cases, memory_plan, 0, 2 * KIND_COUNT, 1);

@@ -17,7 +17,8 @@ static clm_status train_job(struct search_job *job)
 {
     struct clm_settings *const settings = job->settings;
     const struct clm_data *const data = job->crew->data;
-    const struct clm_train_hooks hooks = {.on_epoch = hear_job_epoch, .stop = job->crew->stop};
+    const struct clm_train_hooks hooks = {
+        .on_epoch = hear_job_epoch, .stop = job->crew->stop, .without_test = true};
     struct clm_model *model = NULL;
     clm_status status;
     if ((status = clm_suit_settings(settings, data, &job->why)) ||

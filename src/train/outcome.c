@@ -165,7 +165,7 @@ clm_status outcome_judge(struct training *t, struct clm_model *model, struct clm
         return status;
     if (t->options->calibrate && (status = calibrate(t, model, &result->calibration, error)))
         return status;
-    result->has_test = t->data->test.count > 0;
+    result->has_test = t->data->test.count > 0 && !t->options->hooks.without_test;
     if (!result->has_test)
         return CLM_OK;
     if ((status = load_test_data(t, model, error)) ||
