@@ -1,6 +1,7 @@
 /* Which device is taken, and how much of its memory. */
 #include "compute/opencl/opencl.h"
 #include "prove/operations.h"
+#include "prove/prove.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -50,17 +51,34 @@ cl_int CL_API_CALL clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id devic
     return code;
 }
 
+static size_t build_count; /* programs that the driver has built */
+
+/* Replaces the driver's function. */
+cl_int CL_API_CALL clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
+                                  const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
+                                  void *user)
+{
+    cl_int (*build)(cl_program, cl_uint, const cl_device_id *, const char *,
+                    void(CL_CALLBACK *)(cl_program, void *), void *);
+    *(void **)&build = dlsym(RTLD_NEXT, "clBuildProgram");
+    ck_assert(build != NULL);
+    build_count++;
+    return build(program, count, devices, options, notify, user);
+}
+
 static void begin(void)
 {
+    build_count = 0;
     seeming_group = 0;
     seeming_type = seeming_memory = 0;
     seems_to_be_a_card = false;
 }
 
-/* The first device, opened without a test; the caller closes it. */
-static struct clm_backend *open_first(const char *gemm)
+/* The first device, or a part of it, opened without a test; the caller closes it. */
+static struct clm_backend *open_part(const char *gemm, unsigned part, unsigned parts)
 {
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .gemm = gemm};
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .gemm = gemm, .part = part, .parts = parts};
     struct clm_device *devices = NULL;
     struct clm_backend *backend = NULL;
     size_t count = 0;
@@ -70,6 +88,36 @@ static struct clm_backend *open_first(const char *gemm)
     clm_devices_free(devices);
     return backend;
 }
+
+static struct clm_backend *open_first(const char *gemm)
+{
+    return open_part(gemm, 0, 0);
+}
+
+/* ---- parts ---- */
+
+/* Programs are built once for all parts. A part that is left works on, and the last one frees them. */
+START_TEST(parts_share_their_programs)
+{
+    struct clm_backend *const whole = open_first("native");
+    const struct clm_device *const about = clm_backend_about(whole);
+    const bool is_divisible = about->type == CLM_DEVICE_CPU && about->compute_units >= 2;
+    clm_backend_close(whole);
+    if (!is_divisible)
+        return;
+    for (int round = 0; round < 2; round++) {
+        build_count = 0;
+        struct clm_backend *const first = open_part("native", 0, 2);
+        const size_t needed = build_count;
+        ck_assert_uint_gt(needed, 0);
+        struct clm_backend *const second = open_part("native", 1, 2);
+        ck_assert_uint_eq(build_count, needed);
+        clm_backend_close(first);
+        ck_assert_done(prove_device(second, &error));
+        clm_backend_close(second);
+    }
+}
+END_TEST
 
 /* ---- memory ---- */
 
@@ -340,6 +388,7 @@ int main(void)
     Suite *const suite = suite_create("devices");
     TCase *const cases = tcase_create("devices");
     tcase_add_checked_fixture(cases, begin, NULL);
+    tcase_add_test(cases, parts_share_their_programs);
     tcase_add_test(cases, a_part_of_a_cards_memory_is_left_alone);
     tcase_add_test(cases, a_gpu_of_pocl_is_no_cpu);
     tcase_add_test(cases, waiting_is_for_flushed_work_too);

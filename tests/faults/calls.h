@@ -258,6 +258,7 @@
          (cl_program program, cl_program_info what, size_t size, void *out, size_t *got),                    \
          (program, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                \
     CALL(cl_int, clRetainMemObject, (cl_mem memory), (memory), KIND_DEVICE, CL_OUT_OF_RESOURCES)             \
+    CALL(cl_int, clRetainProgram, (cl_program program), (program), KIND_DEVICE, CL_OUT_OF_RESOURCES)         \
     CALL(cl_int, clGetMemObjectInfo, (cl_mem memory, cl_mem_info what, size_t size, void *out, size_t *got), \
          (memory, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                 \
     CALL(cl_mem, clCreateSubBuffer,                                                                          \

@@ -168,46 +168,23 @@ bool opencl_is_preferred(const struct clm_device *a, const struct clm_device *b,
     return difference ? difference > 0 : speed_of_gpu(a) > speed_of_gpu(b);
 }
 
-/* The part-th of `parts` equal shares of a CPU's units. */
-static clm_status share_out(cl_device_id id, const struct clm_device *about, unsigned part, unsigned parts,
-                            cl_device_id *out, struct clm_error *error)
-{
-    const cl_device_partition_property equally[] = {
-        CL_DEVICE_PARTITION_EQUALLY, (cl_device_partition_property)(about->compute_units / parts), 0};
-    if (parts > about->compute_units)
-        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "jobs",
-                                "%u at once on %s, which has %u units: there can be no more than that", parts,
-                                about->name, about->compute_units);
-    cl_device_id *const all = calloc(about->compute_units, sizeof(cl_device_id));
-    cl_uint count = 0;
-    if (!all)
-        return clm_fail_host_memory(error, "the parts of a device", about->compute_units * sizeof *all);
-    const cl_int code = clCreateSubDevices(id, equally, about->compute_units, all, &count);
-    for (cl_uint p = 0; code == CL_SUCCESS && p < count; p++)
-        if (p == part)
-            *out = all[p];
-        else
-            clReleaseDevice(all[p]);
-    free(all);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, about->name, "clCreateSubDevices", code);
-}
-
 clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, unsigned part, unsigned parts,
                               struct opencl_device *out, struct clm_error *error)
 {
     cl_int code;
     *out = (struct opencl_device){.id = id, .about = *about, .uses_host_memory = !about->has_own_memory};
     if (parts > 1 && about->type == CLM_DEVICE_CPU) {
-        const clm_status status = share_out(id, about, part, parts, &out->part, error);
+        const clm_status status = parts_open(id, about, parts, &out->parts, error);
         if (status != CLM_OK)
             return status;
-        out->id = id = out->part;
+        out->id = id = out->parts->ids[part];
+    } else {
+        out->context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
+        if (!out->context)
+            return opencl_fail(error, about->name, "clCreateContext", code);
     }
-    out->context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
-    if (!out->context) {
-        opencl_device_close(out);
-        return opencl_fail(error, about->name, "clCreateContext", code);
-    }
+    if (out->parts)
+        out->context = out->parts->context;
     out->queue = clCreateCommandQueue(out->context, id, 0, &code);
     if (out->queue)
         out->transfers = clCreateCommandQueue(out->context, id, 0, &code);
@@ -224,13 +201,12 @@ void opencl_device_close(struct opencl_device *device)
         clReleaseCommandQueue(device->queue);
     if (device->transfers)
         clReleaseCommandQueue(device->transfers);
-    if (device->context)
+    if (device->context && !device->parts)
         clReleaseContext(device->context);
-    if (device->part)
-        clReleaseDevice(device->part);
+    parts_close(device->parts);
     device->queue = device->transfers = NULL;
     device->context = NULL;
-    device->part = NULL;
+    device->parts = NULL;
 }
 
 bool opencl_is_pocl(const struct opencl_device *device)

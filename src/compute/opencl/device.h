@@ -3,6 +3,7 @@
 #define CLM_COMPUTE_OPENCL_DEVICE_H
 
 #include "base/error.h"
+#include "compute/opencl/parts.h"
 
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
@@ -12,7 +13,7 @@ struct recording;
 /* An open device: one context, and one in-order queue for all kernels. */
 struct opencl_device {
     cl_device_id id;
-    cl_device_id part; /* is `id` if that is a part of a device; else NULL */
+    struct device_parts *parts; /* has `id` and the context, if that is a part of a device; else NULL */
     cl_context context;
     cl_command_queue queue;
     cl_command_queue transfers; /* uploads, while the other queue computes */

@@ -139,6 +139,20 @@ const char *opencl_options(const struct opencl_device *device)
     return device->about.type == CLM_DEVICE_CPU ? "-cl-std=CL1.2 -cl-denorms-are-zero" : "-cl-std=CL1.2";
 }
 
+/* Makes and builds a program. If it cannot be built, *code says so, and the program has the log. */
+static clm_status make_program(const struct opencl_device *device, const char *names, const char *text,
+                               size_t size, const char *options, cl_program *out, cl_int *code,
+                               struct clm_error *error)
+{
+    if (device->parts)
+        return parts_build(device->parts, text, size, options, out, code, error);
+    *out = clCreateProgramWithSource(device->context, 1, &text, &size, code);
+    if (!*out)
+        return opencl_fail(error, names, "clCreateProgramWithSource", *code);
+    *code = clBuildProgram(*out, 1, &device->id, options, NULL, NULL);
+    return CLM_OK;
+}
+
 clm_status opencl_program_build(const struct opencl_device *device, const char *names, const char *options,
                                 cl_program *out, struct clm_error *error)
 {
@@ -154,11 +168,9 @@ clm_status opencl_program_build(const struct opencl_device *device, const char *
         free(text);
         text = noted;
     }
-    if (status == CLM_OK) {
-        *out = clCreateProgramWithSource(device->context, 1, &(const char *){text}, &size, &code);
-        status = *out ? CLM_OK : opencl_fail(error, names, "clCreateProgramWithSource", code);
-    }
-    if (status == CLM_OK && (code = clBuildProgram(*out, 1, &device->id, options, NULL, NULL)))
+    if (status == CLM_OK)
+        status = make_program(device, names, text, size, options, out, &code, error);
+    if (status == CLM_OK && code != CL_SUCCESS)
         status = fail_build(device, names, *out, code, error);
     if (status != CLM_OK && *out) {
         clReleaseProgram(*out);
