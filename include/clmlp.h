@@ -583,6 +583,31 @@ const float *clm_model_bias(const struct clm_model *model, size_t layer);   /* (
 const float *clm_model_mean(const struct clm_model *model);                 /* (I), of the inputs */
 const float *clm_model_scale(const struct clm_model *model);                /* (I) */
 
+/* ---- models for other programs ------------------------------------------------------------------------- */
+
+struct clm_export_options {
+    const char *format; /* a name of clm_export_names */
+    bool replaces;      /* replaces an existing file; else that is an error */
+    bool is_int8;       /* weights of 8 bits; for the format c */
+};
+
+/* Writes the model to the file at `path`, as doc/export.md says. A write that fails keeps the file that was
+ * at `path`. */
+CLM_MUST_CHECK clm_status clm_model_export(const struct clm_model *model, const char *path,
+                                           const struct clm_export_options *options, struct clm_error *error);
+/* Fills `names` with the names of at most `most` formats; returns how many there are. */
+size_t clm_export_names(const char **names, size_t most);
+
+/* What weights of 8 bits change, on the rows of a part: the accuracy, or the RMSE if `is_error`. */
+struct clm_export_loss {
+    size_t rows;
+    bool is_error;
+    double float32, int8;
+};
+CLM_MUST_CHECK clm_status clm_export_measure(const struct clm_model *model, const struct clm_data *data,
+                                             enum clm_part part, struct clm_export_loss *out,
+                                             struct clm_error *error);
+
 /* ---- settings ------------------------------------------------------------------------------------------ */
 
 /* What the options of a command are set to. Each option is a row of the library's table, known by the

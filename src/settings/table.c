@@ -30,6 +30,7 @@ enum {
     KERNEL_CHECK = 1 << 15,
     KERNEL = 1 << 16, /* the group of these two */
     SEARCH = 1 << 17,
+    EXPORT = 1 << 18,
     TRAIN = TRAIN_ALONE | SEARCH, /* a search takes the options of training for all its trials */
     UNSAVED = 1 << 30,            /* not a command: run.json does not have the option */
 };
@@ -38,7 +39,7 @@ enum {
 static const char *const commands[] = {"train",        "eval",         "predict",   "gradcheck", "verify",
                                        "bench",        "tune",         "devices",   "doctor",    "data info",
                                        "data sample",  "data convert", "data make", "data",      "kernel new",
-                                       "kernel check", "kernel",       "search"};
+                                       "kernel check", "kernel",       "search",    "export"};
 
 unsigned setting_command(const char *command)
 {
@@ -156,7 +157,7 @@ static size_t activation_names(const char **names, size_t most)
 #define FLAG(name, commands, help) OTHER(FLAG, name, NULL, commands, IS("off"), help)
 
 /* Commands that share rows. */
-#define ON_DATA        (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT)
+#define ON_DATA        (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT | EXPORT)
 #define ON_A_DEVICE    (TRAIN | EVAL | PREDICT | GRADCHECK | VERIFY | BENCH | TUNE)
 #define IN_MEMORY      (TRAIN | EVAL | PREDICT)
 #define ABOUT_SCHEMES  "he, xavier, lecun, orthogonal, normal:STD, uniform:A"
@@ -486,6 +487,12 @@ const struct setting_row setting_rows[] = {
     OTHER(TEXT, "out", "DIR", MAKE, UNSET, "the directory to write to"),
     COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
           "rows of each of the six files"),
+    CHOICE_OF("to", "FORMAT", EXPORT, UNSET, clm_export_names, "the program that the file is for"),
+    OTHER(TEXT, "out", "PATH", EXPORT, UNSET, "the file to write"),
+    FLAG("int8", EXPORT, "of the format c: weights of 8 bits, a quarter of the size"),
+    CHOICE("split", "PART", EXPORT, IS("test"), parts,
+           "of --data, to measure what --int8 costs: train, val or test"),
+    FLAG("force", EXPORT, "replace a file that is there, which otherwise is left alone"),
     FLAG("force", MAKE, "replace a set that is there, which otherwise is left alone"),
     FLAG("force", KERNEL_NEW, "replace the file if it is there, which otherwise is left alone"),
     COUNT("seed", "N", MAKE, IS("1"), ANY_COUNT, "another seed makes another set"),

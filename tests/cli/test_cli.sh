@@ -97,7 +97,7 @@ for command in $commands; do
     refuses '-x: there is no such option' "$command" -x
     refuses '-xy: there is no such option' "$command" -xy
     refuses '--help: it takes no value' "$command" --help=3
-    case $command in data | kernel) continue ;; esac
+    case $command in data | kernel | export | import) continue ;; esac
     refuses '--device: it needs a value' "$command" --device
     refuses '--device: its value is empty' "$command" --device ''
     refuses '--device: it is given twice' "$command" --device auto --device=auto

@@ -4,7 +4,7 @@
 #   test_docs.sh PROGRAM ROOT [briefly]
 #
 # An example is a line of four blanks and a clmlp command. The program must accept each as a command line.
-# Those of README.md, doc/commands.md and doc/data.md also run, unless `briefly` is given, on small sets with
+# Those of README.md, doc/commands.md, doc/data.md and doc/export.md also run, unless `briefly` is given, on small sets with
 # the names that the documents use.
 # shellcheck disable=SC2016 # `words` of documents
 set -eu
@@ -195,7 +195,7 @@ is_left_out() {
 }
 
 documents=0
-for name in README.md doc/commands.md doc/data.md; do
+for name in README.md doc/commands.md doc/data.md doc/export.md; do
     documents=$((documents + 1))
     [ $name = README.md ] || in_sample $documents 2 || continue
     mkdir -p "here/$name"

@@ -84,6 +84,8 @@ for format in idx npy images npz csv libsvm; do
 done
 printf 'a,b,label\n1,2,x\n3,,y\n5,6,x\n7,8,y\n' >gaps.csv
 tar -czf few.tar.gz few
+prepare train --backend reference --data gaps.csv --hidden 3 --epochs 1 --batch 2 --standardize feature --out gaps-run
+printf 'kept' >old.model
 python3 -c 'import lzma, zipfile
 rows = open("few.csv").read()
 lzma.open("few.csv.xz", "wt").write(rows)
@@ -111,6 +113,10 @@ small='--hidden 3 --epochs 2 --batch 30'
 }
 each host eval old/model.safetensors --backend reference --data cifar --json scores.json
 each host predict old/model.safetensors --backend reference --data cifar
+for format in onnx npz pytorch c; do
+    each host export gaps-run --to $format --out new.model
+done
+each host export gaps-run --to c --int8 --out old.model --force --data gaps.csv --split train
 for data in few.idx few.npy few.npz few.csv few.libsvm few.images few.tar.gz few.csv.xz few.zip; do
     each host data info --data $data --json info.json
 done

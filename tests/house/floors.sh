@@ -3,7 +3,7 @@
 #
 #   floors.sh ROOT
 #
-#   2 base   3 compute   4 prove, settings   5 data, tune   6 nn   7 train, bench   8 check   9 cli
+#   2 base   3 compute   4 prove, settings   5 data, tune   6 nn   7 train, bench, export   8 check   9 cli
 #
 # A file may include its own folder and folders of floors below; folders on the same floor do not include each
 # other. Within compute, only an implementation includes files of its folder; only opencl includes OpenCL and
@@ -50,7 +50,7 @@ find include src -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
             complain("CBLAS stays in compute/blas")
     }
     BEGIN {
-        split("base 2 compute 3 prove 4 settings 4 data 5 tune 5 nn 6 train 7 bench 7 check 8 cli 9", floors, " ")
+        split("base 2 compute 3 prove 4 settings 4 data 5 tune 5 nn 6 train 7 bench 7 export 7 check 8 cli 9", floors, " ")
         for (i = 1; i in floors; i += 2)
             floor[floors[i]] = floors[i + 1]
         place = file

@@ -6,6 +6,7 @@
  * width). y is int64. */
 #include "base/file.h"
 #include "data/files/output.h"
+#include "data/write/numpy.h"
 #include "data/write/writer.h"
 
 #include <archive.h>
@@ -196,32 +197,76 @@ static clm_status write_member(struct archive *archive, const struct array *arra
     return status;
 }
 
+/* An archive that takes the place of a file when it is complete. */
+struct npz_archive {
+    struct replacement replacement;
+    struct archive *archive;
+};
+
+static clm_status npz_begin(const char *path, struct npz_archive *out, struct clm_error *error)
+{
+    out->archive = NULL;
+    const clm_status status = replacement_begin(path, &out->replacement, error);
+    if (status != CLM_OK)
+        return status;
+    out->archive = archive_write_new();
+    if (!out->archive)
+        return clm_fail_host_memory(error, path, 1 << 16);
+    if (archive_write_set_format_zip(out->archive) != ARCHIVE_OK ||
+        archive_write_zip_set_compression_store(out->archive) != ARCHIVE_OK ||
+        archive_write_open_fd(out->archive, out->replacement.file) != ARCHIVE_OK)
+        return fail_in_archive(out->archive, path, error);
+    return CLM_OK;
+}
+
+/* Gives the archive its name if `status`, that of all before, is CLM_OK; returns what came of it. */
+static clm_status npz_end(struct npz_archive *npz, const char *path, clm_status status,
+                          struct clm_error *error)
+{
+    if (status == CLM_OK && archive_write_close(npz->archive) != ARCHIVE_OK)
+        status = fail_in_archive(npz->archive, path, error);
+    if (npz->archive)
+        archive_write_free(npz->archive);
+    if (status == CLM_OK)
+        status = replacement_commit(&npz->replacement, error);
+    replacement_drop(&npz->replacement);
+    return status;
+}
+
 static clm_status write_npz(const struct clm_data *data, const char *path,
                             const struct clm_data_write_options *options, struct clm_error *error)
 {
-    struct replacement replacement;
-    struct archive *archive = NULL;
+    struct npz_archive npz;
     (void)options;
-    clm_status status = replacement_begin(path, &replacement, error);
-    if (status == CLM_OK) {
-        archive = archive_write_new();
-        if (!archive)
-            status = clm_fail_host_memory(error, path, 1 << 16);
+    clm_status status = npz_begin(path, &npz, error);
+    if (status == CLM_OK)
+        status = write_arrays(data, path, write_member, npz.archive, error);
+    return npz_end(&npz, path, status, error);
+}
+
+clm_status npz_write_members(const char *path, const struct numpy_member *members, size_t count,
+                             const char *text_name, const char *text, struct clm_error *error)
+{
+    const char type[] = {order, 'f', '4', '\0'};
+    const struct array written = {.size = strlen(text), .elements = text};
+    struct npz_archive npz;
+    clm_status status = npz_begin(path, &npz, error);
+    for (size_t i = 0; status == CLM_OK && i < count; i++) {
+        const struct numpy_member *const member = &members[i];
+        struct array array = {.size = member->rows * (member->columns ? member->columns : 1) *
+                                      sizeof *member->values,
+                              .elements = member->values};
+        char shape[64];
+        if (member->columns)
+            snprintf(shape, sizeof shape, "%zu, %zu", member->rows, member->columns);
+        else
+            snprintf(shape, sizeof shape, "%zu,", member->rows);
+        write_numpy_header(&array, type, shape);
+        status = write_member(npz.archive, &array, member->name, path, error);
     }
-    if (status == CLM_OK && (archive_write_set_format_zip(archive) != ARCHIVE_OK ||
-                             archive_write_zip_set_compression_store(archive) != ARCHIVE_OK ||
-                             archive_write_open_fd(archive, replacement.file) != ARCHIVE_OK))
-        status = fail_in_archive(archive, path, error);
     if (status == CLM_OK)
-        status = write_arrays(data, path, write_member, archive, error);
-    if (status == CLM_OK && archive_write_close(archive) != ARCHIVE_OK)
-        status = fail_in_archive(archive, path, error);
-    if (archive)
-        archive_write_free(archive);
-    if (status == CLM_OK)
-        status = replacement_commit(&replacement, error);
-    replacement_drop(&replacement);
-    return status;
+        status = write_member(npz.archive, &written, text_name, path, error);
+    return npz_end(&npz, path, status, error);
 }
 
 /* Arrays of float32 cannot hold values that a table had to count from an offset. */

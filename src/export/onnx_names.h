@@ -1,0 +1,54 @@
+/* Numbers of ONNX's fields and types. Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+#ifndef CLM_EXPORT_ONNX_NAMES_H
+#define CLM_EXPORT_ONNX_NAMES_H
+
+enum {
+    MODEL_IR_VERSION = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_METADATA = 14
+};
+enum { OPSET_DOMAIN = 1, OPSET_VERSION = 2 };
+enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
+enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
+enum {
+    NODE_INPUT = 1,
+    NODE_OUTPUT = 2,
+    NODE_NAME = 3,
+    NODE_OPERATION = 4,
+    NODE_ATTRIBUTE = 5,
+    NODE_DOMAIN = 7
+};
+enum {
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_FLOAT = 2,
+    ATTRIBUTE_WHOLE = 3,
+    ATTRIBUTE_TENSOR = 5,
+    ATTRIBUTE_WHOLES = 8,
+    ATTRIBUTE_STRINGS = 9,
+    ATTRIBUTE_TYPE = 20
+};
+enum { IS_FLOAT = 1, IS_WHOLE = 2, IS_TENSOR = 4, IS_WHOLES = 7, IS_STRINGS = 8 };
+enum {
+    TENSOR_DIMENSION = 1,
+    TENSOR_TYPE = 2,
+    TENSOR_FLOATS = 4,
+    TENSOR_NAME = 8,
+    TENSOR_RAW = 9,
+    TENSOR_DOUBLES = 10
+};
+enum { OF_FLOAT = 1, OF_INT64 = 7, OF_STRING = 8, OF_DOUBLE = 11 };
+enum {
+    VALUE_NAME = 1,
+    VALUE_TYPE = 2,
+    TYPE_TENSOR = 1,
+    TYPE_ELEMENT = 1,
+    TYPE_SHAPE = 2,
+    SHAPE_DIMENSION = 1,
+    DIMENSION_VALUE = 1,
+    DIMENSION_NAME = 2
+};
+
+#endif
