@@ -3,6 +3,7 @@
 #include "compute/blas/blas.h"
 
 #include "base/size.h"
+#include "base/threads.h"
 
 #include <cblas.h>
 #include <errno.h>
@@ -231,22 +232,47 @@ void blas_through_gate(enum activation act, size_t count, const float *of, float
         dx[i] *= of[i];
 }
 
+/* What follows the product of linear_forward: its epilogue, the bias, and the rows. */
+struct row_ends {
+    const struct epilogue *epilogue;
+    const float *b;
+    struct tensor *Y;
+};
+
+static void end_rows(void *context, size_t first, size_t end)
+{
+    const struct row_ends *const ends = context;
+    const struct epilogue *const epilogue = ends->epilogue;
+    const size_t O = ends->Y->columns;
+    for (size_t r = first; r < end; r++) {
+        float *const y = blas_row(ends->Y, r);
+        for (size_t o = 0; o < O; o++)
+            y[o] += ends->b[o];
+        blas_activate(epilogue->act, O, y, epilogue->gate ? blas_row(epilogue->gate, r) : NULL);
+    }
+}
+
+/* Rows that are worth a thread: activations that call functions take some ten times as long as a sum, and
+ * starting a thread takes as long as thousands of them. */
+#define ELEMENTS_OF_A_THREAD ((size_t)8192)
+
+static size_t rows_of_a_thread(enum activation act, size_t columns)
+{
+    const bool is_short = act == ACTIVATION_NONE || act == ACTIVATION_RELU || act == ACTIVATION_LEAKY;
+    return is_short ? SIZE_MAX : divide_up(ELEMENTS_OF_A_THREAD, columns);
+}
+
 static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     (void)be;
     const size_t B = Y->rows, O = Y->columns;
-    const float *const b = layer->b.value.memory;
     const clm_status status = blas_multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1,
                                             X, &layer->W.value, 0, Y, error);
     if (status != CLM_OK)
         return status;
-    for (size_t r = 0; r < B; r++) {
-        float *const y = blas_row(Y, r);
-        for (size_t o = 0; o < O; o++)
-            y[o] += b[o];
-        blas_activate(epilogue->act, O, y, epilogue->gate ? blas_row(epilogue->gate, r) : NULL);
-    }
+    struct row_ends ends = {epilogue, layer->b.value.memory, Y};
+    work_in_ranges(B, rows_of_a_thread(epilogue->act, O), end_rows, &ends);
     return CLM_OK;
 }
 
