@@ -608,6 +608,17 @@ CLM_MUST_CHECK clm_status clm_export_measure(const struct clm_model *model, cons
                                              enum clm_part part, struct clm_export_loss *out,
                                              struct clm_error *error);
 
+struct clm_import_options {
+    const char *activation; /* after each hidden layer, if the file does not say it; NULL: relu */
+};
+
+/* Reads a net of another program: the state of a PyTorch net as safetensors, or an ONNX graph. Both may be
+ * exported ones, whose columns, classes and loss become the model's. *knows_activations: the file says what
+ * follows its layers. CLM_ERROR_FORMAT if the file is no multi-layer perceptron that clmlp has. */
+CLM_MUST_CHECK clm_status clm_model_import(const char *path, const struct clm_import_options *options,
+                                           struct clm_model **out, bool *knows_activations,
+                                           struct clm_error *error);
+
 /* ---- settings ------------------------------------------------------------------------------------------ */
 
 /* What the options of a command are set to. Each option is a row of the library's table, known by the

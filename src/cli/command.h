@@ -40,7 +40,7 @@ struct command {
 extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
     command_verify, command_gradcheck, command_tune, command_bench, command_data_info, command_data_sample,
     command_data_convert, command_data_make, command_kernel_new, command_kernel_check, command_search,
-    command_export;
+    command_export, command_import;
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

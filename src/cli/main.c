@@ -43,7 +43,7 @@ static const struct command *const commands[] = {
     &command_devices,    &command_doctor,       &command_train,        &command_eval,      &command_predict,
     &command_verify,     &command_gradcheck,    &command_tune,         &command_bench,     &command_data,
     &command_data_info,  &command_data_sample,  &command_data_convert, &command_data_make, &command_kernel,
-    &command_kernel_new, &command_kernel_check, &command_search,       &command_export,
+    &command_kernel_new, &command_kernel_check, &command_search,       &command_export,    &command_import,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

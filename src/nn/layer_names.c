@@ -43,8 +43,8 @@ static int compare_numbers(const char **a, const char **b)
     return order;
 }
 
-/* Whole names: those of one module stand together, because what differs first is before the last dot. */
-static int compare_names(const char *a, const char *b)
+/* Those of one module stand together, because what differs first is before the last dot. */
+int layer_names_compare(const char *a, const char *b)
 {
     const char *const whole_a = a, *const whole_b = b;
     while (*a && *b) {
@@ -63,7 +63,7 @@ static int compare_names(const char *a, const char *b)
 static int by_name(const void *left, const void *right)
 {
     const struct named_tensor *const a = left, *const b = right;
-    return compare_names(a->tensor->name, b->tensor->name);
+    return layer_names_compare(a->tensor->name, b->tensor->name);
 }
 
 /* ---- layers ---- */

@@ -14,4 +14,7 @@
 CLM_MUST_CHECK clm_status layers_name(struct safetensors *file, const char *path,
                                       const struct architecture *net, struct clm_error *error);
 
+/* Compares two names of tensors, in which numbers count as numbers. */
+int layer_names_compare(const char *a, const char *b);
+
 #endif

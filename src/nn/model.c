@@ -117,17 +117,47 @@ void clm_model_free(struct clm_model *model)
 
 /* ---- making one ---- */
 
-static clm_status make(const struct clm_model_options *options, const struct architecture *architecture,
-                       struct clm_model **out, struct clm_error *error)
+/* Without parameters yet. */
+static clm_status model_begin(const struct architecture *architecture, struct clm_model **out,
+                              struct clm_error *error)
 {
     clm_status status;
     if ((status = model_check_memory(architecture, error)) ||
         (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
-    (*out)->seed = options->seed;
     (*out)->is_activation_known = true;
     (*out)->lowest = (*out)->highest = NAN;
     (*out)->temperature = 1;
+    return CLM_OK;
+}
+
+clm_status model_of_architecture(const struct architecture *architecture, struct clm_model **out,
+                                 struct clm_error *error)
+{
+    clm_status status = model_begin(architecture, out, error);
+    if (status != CLM_OK)
+        return status;
+    const size_t I = architecture->layers[0].inputs, T = clm_model_targets(*out);
+    for (size_t i = 0; i < I; i++)
+        (*out)->scale[i] = 1;
+    if (!T)
+        return CLM_OK;
+    (*out)->target_mean = calloc(T, sizeof *(*out)->target_mean);
+    (*out)->target_deviation = calloc(T, sizeof *(*out)->target_deviation);
+    if (!(*out)->target_mean || !(*out)->target_deviation)
+        return fail_memory(architecture, error);
+    for (size_t t = 0; t < T; t++)
+        (*out)->target_deviation[t] = 1;
+    return CLM_OK;
+}
+
+static clm_status make(const struct clm_model_options *options, const struct architecture *architecture,
+                       struct clm_model **out, struct clm_error *error)
+{
+    const clm_status status = model_begin(architecture, out, error);
+    if (status != CLM_OK)
+        return status;
+    (*out)->seed = options->seed;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
     return initialise(*out, options->init, error);
@@ -333,7 +363,7 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
 /* ---- class names ---- */
 
 /* Takes over `count` names; all or none. */
-static clm_status set_class_names(struct clm_model *model, const char *const *names, struct clm_error *error)
+clm_status model_name_classes(struct clm_model *model, const char *const *names, struct clm_error *error)
 {
     const size_t count = classes_of(model);
     char **const copies = calloc(count, sizeof *copies);
@@ -362,7 +392,7 @@ clm_status model_describe(struct clm_model *model, const struct clm_data *data, 
         return model_fit_targets(model, data, error);
     if (!data->class_names)
         return CLM_OK;
-    return set_class_names(model, (const char *const *)data->class_names, error);
+    return model_name_classes(model, (const char *const *)data->class_names, error);
 }
 
 /* ---- file: metadata ---- */
@@ -454,7 +484,7 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
         if (!names)
             status = clm_fail_host_memory(error, "the names of the classes", count * sizeof *names);
         else if (c == count)
-            status = set_class_names(model, names, error);
+            status = model_name_classes(model, names, error);
         free(names);
     }
     json_decref(list);

@@ -40,6 +40,13 @@ static inline size_t model_net_tensors(const struct clm_model *model)
     return model->parameter_count + model->statistic_count;
 }
 
+/* A model whose parameters are 0 and whose inputs stay as they are. Targets are not standardised. */
+CLM_MUST_CHECK clm_status model_of_architecture(const struct architecture *architecture,
+                                                struct clm_model **out, struct clm_error *error);
+/* Copies the names of the classes, as many as the last layer has outputs. */
+CLM_MUST_CHECK clm_status model_name_classes(struct clm_model *model, const char *const *names,
+                                             struct clm_error *error);
+
 /* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */
 struct clm_data;
 CLM_MUST_CHECK clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,

@@ -71,8 +71,17 @@ static double read_f16(const unsigned char *bytes)
     return bits & 0x8000 ? -size : size;
 }
 
-static const struct safetensors_type types[] = {
-    {"F32", 4, read_f32}, {"F64", 8, read_f64}, {"F16", 2, read_f16}, {"BF16", 2, read_bf16}};
+/* PyTorch counts batches with it. */
+static double read_i64(const unsigned char *bytes)
+{
+    return (double)(int64_t)read_bits(bytes, 8);
+}
+
+static const struct safetensors_type types[] = {{"F32", 4, read_f32},
+                                                {"F64", 8, read_f64},
+                                                {"F16", 2, read_f16},
+                                                {"BF16", 2, read_bf16},
+                                                {"I64", 8, read_i64}};
 
 static const struct safetensors_type *find_type(const char *name)
 {
@@ -168,8 +177,8 @@ static clm_status safetensors_read_tensor(const char *path, const char *name, co
     if (!tensor->type)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: tensor %.100s is of type %s; F64, F32, F16 and BF16 are read, so convert it first", path,
-            name, text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
+            "%s: tensor %.100s is of type %s; F64, F32, F16, BF16 and I64 are read, so convert it first",
+            path, name, text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
     const clm_status status = read_shape(path, name, json_object_get(about, "shape"), tensor, error);
     if (status != CLM_OK)
         return status;

@@ -1,6 +1,6 @@
 /* safetensors: a JSON header (name -> dtype, shape, byte range) and the bytes, little-endian.
  * Source: the format's own description, https://github.com/huggingface/safetensors#format. F32 is written;
- * F64, F32, F16 and BF16 are read, and become float32. A file is never trusted: every offset, shape and
+ * F64, F32, F16, BF16 and I64 are read, and become float32. A file is never trusted: every offset, shape and
  * length is checked before it is used. */
 #ifndef CLM_NN_SAFETENSORS_H
 #define CLM_NN_SAFETENSORS_H

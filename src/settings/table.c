@@ -31,6 +31,7 @@ enum {
     KERNEL = 1 << 16, /* the group of these two */
     SEARCH = 1 << 17,
     EXPORT = 1 << 18,
+    IMPORT = 1 << 19,
     TRAIN = TRAIN_ALONE | SEARCH, /* a search takes the options of training for all its trials */
     UNSAVED = 1 << 30,            /* not a command: run.json does not have the option */
 };
@@ -39,7 +40,7 @@ enum {
 static const char *const commands[] = {"train",        "eval",         "predict",   "gradcheck", "verify",
                                        "bench",        "tune",         "devices",   "doctor",    "data info",
                                        "data sample",  "data convert", "data make", "data",      "kernel new",
-                                       "kernel check", "kernel",       "search",    "export"};
+                                       "kernel check", "kernel",       "search",    "export",    "import"};
 
 unsigned setting_command(const char *command)
 {
@@ -252,7 +253,7 @@ const struct setting_row setting_rows[] = {
     OTHER(
         LAYERS, "layers", "TEXT", TRAIN | GRADCHECK, MEANS("--hidden says all"),
         "hidden layers that differ, each a width and words: an activation, norm=batch or norm=layer, drop=SHARE, skip (adds its inputs to its outputs), as in \"512 gelu norm=batch drop=0.2, 512 gelu skip\"; the classes may stand at the end, and \"input drop=0.1\" first"),
-    CHOICE_OF("activation", "NAME", TRAIN | GRADCHECK, IS("relu"), activation_names,
+    CHOICE_OF("activation", "NAME", TRAIN | GRADCHECK | IMPORT, IS("relu"), activation_names,
               "what follows each hidden layer"),
     CHOICE(
         "norm", "KIND", TRAIN | GRADCHECK, IS("none"), normalisations,
@@ -489,6 +490,8 @@ const struct setting_row setting_rows[] = {
           "rows of each of the six files"),
     CHOICE_OF("to", "FORMAT", EXPORT, UNSET, clm_export_names, "the program that the file is for"),
     OTHER(TEXT, "out", "PATH", EXPORT, UNSET, "the file to write"),
+    OTHER(TEXT, "out", "FILE.safetensors", IMPORT, UNSET, "the model to write"),
+    FLAG("force", IMPORT, "replace a file that is there, which otherwise is left alone"),
     FLAG("int8", EXPORT, "of the format c: weights of 8 bits, a quarter of the size"),
     CHOICE("split", "PART", EXPORT, IS("test"), parts,
            "of --data, to measure what --int8 costs: train, val or test"),

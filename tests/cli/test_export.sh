@@ -136,6 +136,31 @@ assert "class Skip" in header["__metadata__"]["classes"]
 assert header["__metadata__"]["module"].startswith("nn.Sequential(\n    nn.BatchNorm1d(")
 assert {"0.running_var", "1.weight", "3.net.0.weight", "3.net.1.bias", "4.weight", "8.bias"} <= names, names'
 
+# nets come back
+for net in mixed other; do
+    for format in onnx pytorch; do
+        succeeds export $net --to $format --out back --force
+        succeeds import back --out back.safetensors --force
+        succeeds predict $net --backend reference --data mixed-test.csv --out expected.csv
+        succeeds predict back.safetensors --backend reference --data mixed-test.csv --out again.csv
+        sed 's/^\([^,]*\),[^,]*,\([^,]*\),/\1,0,/; 1d' expected.csv >a
+        sed 's/^\([^,]*\),[^,]*,\([^,]*\),/\1,0,/; 1d' again.csv >b
+        check "$net comes back from $format" close a b 1e-5
+        cut -d, -f3 expected.csv >a
+        cut -d, -f3 again.csv >b
+        check "$net: the same classes" cmp a b
+    done
+done
+for format in onnx pytorch; do
+    succeeds export squared --to $format --out back --force
+    succeeds import back --out back.safetensors --force
+    succeeds predict squared --backend reference --data plain-test.csv --out expected.csv
+    succeeds predict back.safetensors --backend reference --data plain-test.csv --out again.csv
+    sed 1d expected.csv >a
+    sed 1d again.csv >b
+    check "regression comes back from $format" close a b 1e-5
+done
+
 # refusals
 fails 'is there already.*--force' export mixed --to npz --out mixed.npz
 succeeds export mixed --to npz --out mixed.npz --force
@@ -144,5 +169,9 @@ check 'nothing was written' [ ! -e new.npz ]
 run export mixed --to c --out new.c --data mixed-test.csv
 check 'data without --int8 is wrong usage' [ "$status" -eq 2 ]
 check 'and says why' has_line err 'it is for --int8'
+printf 'no net' >text
+fails 'neither a safetensors file nor a whole ONNX file' import text --out new.safetensors
+check 'nothing was written' [ ! -e new.safetensors ]
+fails 'is there already' import back --out back.safetensors
 fails 'absent' export absent --to c --out new.c
 finish

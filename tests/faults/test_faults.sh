@@ -85,6 +85,8 @@ done
 printf 'a,b,label\n1,2,x\n3,,y\n5,6,x\n7,8,y\n' >gaps.csv
 tar -czf few.tar.gz few
 prepare train --backend reference --data gaps.csv --hidden 3 --epochs 1 --batch 2 --standardize feature --out gaps-run
+prepare export gaps-run --to onnx --out net.onnx
+prepare export gaps-run --to pytorch --out net.pytorch
 printf 'kept' >old.model
 python3 -c 'import lzma, zipfile
 rows = open("few.csv").read()
@@ -117,6 +119,8 @@ for format in onnx npz pytorch c; do
     each host export gaps-run --to $format --out new.model
 done
 each host export gaps-run --to c --int8 --out old.model --force --data gaps.csv --split train
+each host import net.onnx --out new.model
+each host import net.pytorch --out old.model --force
 for data in few.idx few.npy few.npz few.csv few.libsvm few.images few.tar.gz few.csv.xz few.zip; do
     each host data info --data $data --json info.json
 done

@@ -169,6 +169,9 @@ def images(rows):
     compare("images: onnx", by_onnx("images", {"x": x}), expected)
     compare("images: numpy", by_numpy("images", x), expected)
     compare("images: pytorch", by_torch("images", x), expected)
+    for file in ("net.onnx", "torch.safetensors"):
+        run("import", file, "--out", "back.safetensors", "--force")
+        compare(f"images: import of {file}", predictions("back.safetensors", "fashion-mnist")[:rows], expected)
     compare("images: c", by_c("images", x), expected)
     eight = by_c("images", x, "--int8")
     size = os.path.getsize("net.o")
