@@ -166,14 +166,17 @@ static clm_status import_about(const struct import_net *net, struct clm_model *m
 }
 
 /* The loss of an exported file. */
-static void import_take_loss(struct import_net *net)
+static clm_status import_take_loss(struct import_net *net, struct clm_error *error)
 {
     const char *const text = json_string_value(json_object_get(net->about, "architecture"));
     struct architecture architecture = {0};
-    struct clm_error unused;
-    if (text && architecture_parse(text, &architecture, &unused) == CLM_OK)
+    struct clm_error inner;
+    const clm_status status = text ? architecture_parse(text, &architecture, &inner) : CLM_OK;
+    if (text && status == CLM_OK)
         net->loss = architecture.loss;
     architecture_free(&architecture);
+    return status == CLM_OK ? CLM_OK
+                            : clm_fail(error, status, "%s: its architecture: %s", net->path, inner.message);
 }
 
 static clm_status import_model(struct import_net *net, const struct clm_import_options *options,
@@ -183,8 +186,9 @@ static clm_status import_model(struct import_net *net, const struct clm_import_o
     clm_status status = CLM_OK;
     if (!net->depth)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: it has no linear layer", net->path);
-    import_take_loss(net);
-    status = import_architecture(net, options, &architecture, error);
+    status = import_take_loss(net, error);
+    if (status == CLM_OK)
+        status = import_architecture(net, options, &architecture, error);
     if (status == CLM_OK)
         status = model_of_architecture(&architecture, out, error);
     if (status == CLM_OK)

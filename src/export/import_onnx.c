@@ -53,7 +53,7 @@ struct onnx_value {
     /* of FORM_CONSTANT */
     float *values; /* owned; NULL: they are no numbers */
     size_t count, rank, shape[ONNX_RANK_MOST];
-    bool is_double;
+    bool is_double, is_lost; /* is_lost: there was no memory for the values */
 };
 
 struct onnx_node {
@@ -157,6 +157,7 @@ static bool take_elements(struct onnx_value *value, const struct proto_view *byt
     value->values = malloc(value->count * sizeof *value->values + 1);
     for (size_t i = 0; value->values && i < value->count; i++)
         value->values[i] = onnx_float(bytes->at + i * size, value->is_double);
+    value->is_lost = !value->values;
     return value->values != NULL;
 }
 
@@ -644,7 +645,8 @@ static clm_status add_constant(struct onnx_reader *reader, const struct onnx_nod
             struct onnx_value read = {.name = value->name};
             if (!read_tensor(field.bytes, &read, &unused)) {
                 free(read.values);
-                return fail_onnx(reader, error);
+                return read.is_lost ? fail_onnx_memory(reader, read.count * sizeof(float), error)
+                                    : fail_onnx(reader, error);
             }
             *value = read;
         }
@@ -708,7 +710,8 @@ static clm_status add_initializer(struct onnx_reader *reader, struct proto_view 
     if (!value)
         return fail_onnx_memory(reader, sizeof *value, error);
     if (!read_tensor(view, value, &name))
-        return fail_onnx(reader, error);
+        return value->is_lost ? fail_onnx_memory(reader, value->count * sizeof(float), error)
+                              : fail_onnx(reader, error);
     value->name = name;
     return CLM_OK;
 }

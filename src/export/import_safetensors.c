@@ -189,13 +189,11 @@ static clm_status add_modules(struct import_net *net, const struct torch_module 
 }
 
 /* Activations and skips, if the file is an exported one. */
-static void take_about(struct import_net *net, const struct safetensors *file)
+static clm_status take_about(struct import_net *net, const struct safetensors *file, struct clm_error *error)
 {
     const char *const text = json_string_value(json_object_get(file->metadata, "about"));
-    struct clm_error unused;
-    if (text &&
-        json_parse(NULL, "what it says of itself", text, strlen(text), &net->about, &unused) != CLM_OK)
-        net->about = NULL;
+    return text ? json_parse(net->path, "what it says of itself", text, strlen(text), &net->about, error)
+                : CLM_OK;
 }
 
 static clm_status take_about_layers(struct import_net *net, struct clm_error *error)
@@ -223,7 +221,8 @@ clm_status import_safetensors(struct import_net *net, struct clm_error *error)
     struct torch_module *const modules = calloc(file.count + 1, sizeof *modules);
     status = modules ? find_modules(&file, net->path, modules, &count, error)
                      : clm_fail_host_memory(error, net->path, file.count * sizeof *modules);
-    take_about(net, &file);
+    if (status == CLM_OK)
+        status = take_about(net, &file, error);
     if (status == CLM_OK)
         status = add_modules(net, modules, count, error);
     if (status == CLM_OK)
