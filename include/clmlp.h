@@ -517,6 +517,9 @@ struct clm_model_options {
     /* NULL: cross-entropy. The last of `sizes` is the number of classes, or of targets; for the loss quantile
      * the number of targets times that of quantiles. */
     const struct clm_loss *loss;
+    /* Nets of an ensemble, up to 64; 0 is 1. Net n is drawn with the seed + n. If `init` is a file, net n takes
+     * the file's net n, from the first again if there are fewer. */
+    size_t nets;
 };
 
 CLM_MUST_CHECK clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
@@ -525,6 +528,18 @@ CLM_MUST_CHECK clm_status clm_model_load(const char *path, struct clm_model **ou
 CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const char *path,
                                          struct clm_error *error);
 void clm_model_free(struct clm_model *model);
+
+/* An ensemble is a model of several nets, which differ in their parameters alone; any model has at least one.
+ * Predictions are means over the nets: of the probabilities of classes, or of the predicted numbers. What
+ * else a model says is the same for all of its nets. */
+size_t clm_model_nets(const struct clm_model *model);
+/* Net `index`, from 0, which the model owns; NULL if there is none. Net 0 is the model itself: what it says of
+ * parameters is about that net. */
+const struct clm_model *clm_model_net(const struct clm_model *model, size_t index);
+/* Adds a net, and takes it over unless it fails. CLM_ERROR_SHAPE unless it has the same layers and loss, and
+ * is one net. */
+CLM_MUST_CHECK clm_status clm_model_add_net(struct clm_model *model, struct clm_model *net,
+                                            struct clm_error *error);
 
 /* What the inputs' mean and scale, 1 / deviation, are taken from: nothing (mean and scale stay as they
  * are), all values together, or each feature's own values. */

@@ -6,6 +6,7 @@
 #include "data/data.h"
 #include "nn/layer_names.h"
 #include "nn/layers_text.h"
+#include "nn/nets.h"
 #include "nn/parameters.h"
 #include "nn/targets.h"
 
@@ -20,17 +21,18 @@
 
 /* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is
  * refused before. */
-static clm_status model_check_memory(const struct architecture *architecture, struct clm_error *error)
+static clm_status model_check_memory(const struct architecture *architecture, size_t nets,
+                                     struct clm_error *error)
 {
     const size_t there = host_memory();
     size_t wanted;
-    if (architecture_bytes(architecture, &wanted) && wanted <= there)
+    if (architecture_bytes(architecture, &wanted) && wanted <= there / nets)
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_MEMORY,
-        "a net of %zu layers with %zu inputs: its parameters need %.1f GiB and this host has %.1f GiB; make its layers narrower",
+        "a net of %zu layers with %zu inputs: its parameters need %.1f GiB and this host has %.1f GiB%s; make its layers narrower",
         architecture->depth, architecture->layers[0].inputs, mebibytes(wanted) / 1024,
-        mebibytes(there) / 1024);
+        mebibytes(there) / 1024, nets > 1 ? " for all nets of the ensemble" : "");
 }
 
 static clm_status fail_memory(const struct architecture *architecture, struct clm_error *error)
@@ -103,6 +105,9 @@ void clm_model_free(struct clm_model *model)
 {
     if (!model)
         return;
+    for (size_t n = 0; n < model->other_count; n++)
+        clm_model_free(model->others[n]);
+    free(model->others);
     free_class_names(model);
     inputs_free(model->inputs);
     free(model->target_mean);
@@ -117,12 +122,12 @@ void clm_model_free(struct clm_model *model)
 
 /* ---- making one ---- */
 
-/* Without parameters yet. */
-static clm_status model_begin(const struct architecture *architecture, struct clm_model **out,
+/* Without parameters yet; one of `nets` nets of an ensemble. */
+static clm_status model_begin(const struct architecture *architecture, size_t nets, struct clm_model **out,
                               struct clm_error *error)
 {
     clm_status status;
-    if ((status = model_check_memory(architecture, error)) ||
+    if ((status = model_check_memory(architecture, nets, error)) ||
         (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
     (*out)->is_activation_known = true;
@@ -134,7 +139,7 @@ static clm_status model_begin(const struct architecture *architecture, struct cl
 clm_status model_of_architecture(const struct architecture *architecture, struct clm_model **out,
                                  struct clm_error *error)
 {
-    clm_status status = model_begin(architecture, out, error);
+    clm_status status = model_begin(architecture, 1, out, error);
     if (status != CLM_OK)
         return status;
     const size_t I = architecture->layers[0].inputs, T = clm_model_targets(*out);
@@ -151,16 +156,44 @@ clm_status model_of_architecture(const struct architecture *architecture, struct
     return CLM_OK;
 }
 
+/* Net number `index` of an ensemble, or 0. */
 static clm_status make(const struct clm_model_options *options, const struct architecture *architecture,
-                       struct clm_model **out, struct clm_error *error)
+                       size_t index, struct clm_model **out, struct clm_error *error)
 {
-    const clm_status status = model_begin(architecture, out, error);
+    const clm_status status = model_begin(architecture, size_max(options->nets, 1), out, error);
     if (status != CLM_OK)
         return status;
     (*out)->seed = options->seed;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
-    return initialise(*out, options->init, error);
+    return initialise(*out, options->init, index, error);
+}
+
+/* The net, and after it the others of an ensemble, each with the next seed. */
+static clm_status make_all(const struct clm_model_options *options, const struct architecture *architecture,
+                           struct clm_model **out, struct clm_error *error)
+{
+    const size_t nets = size_max(options->nets, 1);
+    struct clm_model_options one = *options;
+    clm_status status = make(options, architecture, 0, out, error);
+    for (size_t n = 1; status == CLM_OK && n < nets; n++) {
+        struct clm_model *net = NULL;
+        one.seed = options->seed + n;
+        if ((status = make(&one, architecture, n, &net, error)) ||
+            (status = clm_model_add_net(*out, net, error)))
+            clm_model_free(net);
+    }
+    return status;
+}
+
+clm_status model_like(const struct clm_model *model, struct clm_model **out, struct clm_error *error)
+{
+    clm_status status;
+    if ((status = model_create(&model->architecture, out, error)) || (status = fill(*out, error)))
+        return status;
+    (*out)->is_activation_known = model->is_activation_known;
+    (*out)->temperature = 1;
+    return clm_model_take_inputs(*out, model, error);
 }
 
 /* The net of widths, whose hidden layers are alike. */
@@ -223,7 +256,7 @@ clm_status clm_model_create(const struct clm_model_options *options, struct clm_
     if (status == CLM_OK)
         status = architecture_check(&architecture, error);
     if (status == CLM_OK)
-        status = make(options, &architecture, out, error);
+        status = make_all(options, &architecture, out, error);
     architecture_free(&architecture);
     if (status != CLM_OK) {
         clm_model_free(*out);
@@ -438,6 +471,14 @@ static bool add_temperature(const struct clm_model *model, json_t *metadata)
     return model->temperature == 1 || json_object_set_new(metadata, "temperature", json_string(text)) == 0;
 }
 
+/* Adds how many nets there are, unless it is one; false if there is no memory. */
+static bool add_nets(const struct clm_model *model, json_t *metadata)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%zu", clm_model_nets(model));
+    return !model->other_count || json_object_set_new(metadata, "nets", json_string(text)) == 0;
+}
+
 /* Adds how the targets are standardised; false if there is no memory. */
 static bool model_add_targets(const struct clm_model *model, json_t *metadata)
 {
@@ -460,8 +501,9 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
                           : NULL;
     free(text);
     free(widths);
-    if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
-                 !add_temperature(model, *out) || !model_add_targets(model, *out))) {
+    if (*out &&
+        ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
+         !add_temperature(model, *out) || !add_nets(model, *out) || !model_add_targets(model, *out))) {
         json_decref(*out);
         *out = NULL;
     }
@@ -495,14 +537,14 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
 
 clm_status clm_model_save(const struct clm_model *model, const char *path, struct clm_error *error)
 {
-    const size_t count = model->tensor_count;
+    const size_t count = model->tensor_count, all = count + nets_tensor_count(model);
     const clm_status given = check_given(path, "path for the model", error);
     if (given != CLM_OK)
         return given;
-    struct safetensor *const tensors = calloc(count, sizeof *tensors);
+    struct safetensor *const tensors = calloc(all, sizeof *tensors);
     json_t *metadata = NULL;
     clm_status status = tensors ? make_metadata(model, &metadata, error)
-                                : clm_fail_host_memory(error, "the model's file", count * sizeof *tensors);
+                                : clm_fail_host_memory(error, "the model's file", all * sizeof *tensors);
     for (size_t t = 0; status == CLM_OK && t < count; t++) {
         struct parameter_spec *const spec = &model->specs[t];
         tensors[t] = (struct safetensor){.name = spec->name,
@@ -511,8 +553,10 @@ clm_status clm_model_save(const struct clm_model *model, const char *path, struc
                                          .count = parameter_elements(spec),
                                          .values = model->values[t]};
     }
-    if (status == CLM_OK)
-        status = safetensors_write(path, tensors, count, metadata, error);
+    if (status == CLM_OK && (status = nets_tensors(model, tensors + count, error)) == CLM_OK)
+        status = safetensors_write(path, tensors, all, metadata, error);
+    for (size_t t = count; tensors && t < all; t++)
+        free(tensors[t].name);
     json_decref(metadata);
     free(tensors);
     return status;
@@ -676,16 +720,20 @@ cleanup:
 
 clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_error *error)
 {
-    struct safetensors file;
+    struct safetensors file, first = {0};
+    size_t nets;
     *out = NULL;
     clm_status status = check_given(path, "path of a model", error);
     if (status == CLM_OK)
         status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = layers_name(&file, path, NULL, error);
-    if (status == CLM_OK)
-        status = model_read(&file, path, out, error);
+    if ((status = nets_count(&file, path, &nets, error)) == CLM_OK &&
+        (status = nets_view(&file, path, nets, 0, &first, error)) == CLM_OK &&
+        (status = layers_name(&first, path, NULL, error)) == CLM_OK &&
+        (status = model_read(&first, path, out, error)) == CLM_OK)
+        status = nets_read(&file, path, nets, *out, error);
+    safetensors_free(&first);
     safetensors_free(&file);
     if (status != CLM_OK) {
         clm_model_free(*out);

@@ -21,6 +21,10 @@ struct clm_model {
     double temperature;        /* what predictions divide the logits by; 1 unless it was calibrated */
     double *target_mean,
         *target_deviation; /* (targets), see nn/targets.h; NULL: classes, or not fitted yet */
+    /* The other nets of an ensemble, of the same architecture; this one says all of them but their parameters
+     * and statistics. See nn/nets.h. */
+    struct clm_model **others;
+    size_t other_count;
 };
 
 /* (O,I) and (O) of one layer. */
@@ -51,6 +55,11 @@ CLM_MUST_CHECK clm_status model_name_classes(struct clm_model *model, const char
 struct clm_data;
 CLM_MUST_CHECK clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
                                             struct clm_error *error);
+
+/* A model of the same architecture, with zeros for parameters, and with the same treatment of inputs and
+ * targets; it knows no names. *out is freed by the caller, also after a failure. */
+CLM_MUST_CHECK clm_status model_like(const struct clm_model *model, struct clm_model **out,
+                                     struct clm_error *error);
 
 /* Takes over what the data says of inputs and classes, for the model's file. Fails as clm_check_fit does. */
 CLM_MUST_CHECK clm_status model_describe(struct clm_model *model, const struct clm_data *data,

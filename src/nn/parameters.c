@@ -2,6 +2,7 @@
 
 #include "base/philox.h"
 #include "nn/layer_names.h"
+#include "nn/nets.h"
 #include "settings/settings.h"
 
 #include <ctype.h>
@@ -243,9 +244,11 @@ static clm_status read_size(const char *init, const char *text, double *size, st
 }
 
 /* Parameters alone: how inputs are normalised follows the data. */
-static clm_status initialise_read_file(struct clm_model *model, const char *path, struct clm_error *error)
+static clm_status initialise_read_file(struct clm_model *model, const char *path, size_t net,
+                                       struct clm_error *error)
 {
-    struct safetensors file;
+    struct safetensors file, its = {0};
+    size_t nets;
     if (access(path, F_OK) && errno == ENOENT)
         return clm_fail_setting(
             error, CLM_ERROR_IO, "init",
@@ -254,20 +257,22 @@ static clm_status initialise_read_file(struct clm_model *model, const char *path
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = layers_name(&file, path, &model->architecture, error);
-    if (status == CLM_OK)
-        status = parameters_take(model, &file, path, error);
+    if ((status = nets_count(&file, path, &nets, error)) == CLM_OK &&
+        (status = nets_view(&file, path, nets, net % nets, &its, error)) == CLM_OK &&
+        (status = layers_name(&its, path, &model->architecture, error)) == CLM_OK)
+        status = parameters_take(model, &its, path, error);
+    safetensors_free(&its);
     safetensors_free(&file);
     return status;
 }
 
-clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error)
+clm_status initialise(struct clm_model *model, const char *init, size_t net, struct clm_error *error)
 {
     struct drawing drawing = {SCHEME_HE, 0};
     const char *number = "";
     clm_status status = CLM_OK;
     if (init && !find_scheme(init, &drawing.scheme, &number))
-        return initialise_read_file(model, init, error);
+        return initialise_read_file(model, init, net, error);
     if (drawing.scheme == SCHEME_NORMAL || drawing.scheme == SCHEME_UNIFORM)
         status = read_size(init, number, &drawing.size, error);
     return status ? status : initialise_draw(model, &drawing, error);

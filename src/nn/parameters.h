@@ -20,7 +20,9 @@ CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct 
 /* Fills the net's tensors by `init`: "he" (or NULL), "xavier", "lecun", "orthogonal", "normal:STD",
  * "uniform:A", or the path of a safetensors file with parameters of the model's shapes. Random weights are
  * normal, orthogonal or uniform from -A to A, scales and variances 1, other vectors 0; each layer draws from
- * a stream of its own, so that its weights depend on seed and layer alone. */
-CLM_MUST_CHECK clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error);
+ * a stream of its own, so that its weights depend on seed and layer alone. Of a file with several nets, net
+ * `net` is taken, counted on from the first after the last. */
+CLM_MUST_CHECK clm_status initialise(struct clm_model *model, const char *init, size_t net,
+                                     struct clm_error *error);
 
 #endif

@@ -12,6 +12,8 @@
 
 static clm_status create(struct clm_model *model, size_t count, struct clm_error *error)
 {
+    free(model->target_mean);
+    free(model->target_deviation);
     model->target_mean = calloc(count + 1, sizeof *model->target_mean);
     model->target_deviation = calloc(count + 1, sizeof *model->target_deviation);
     return model->target_mean && model->target_deviation
@@ -134,6 +136,13 @@ void outputs_to_units(const struct clm_model *model, float *outputs, size_t rows
             (float)(loss->kind == LOSS_BINARY ? sigmoid(z)
                                               : model->target_mean[t] + z * model->target_deviation[t]);
     }
+    outputs_sort(model, outputs, rows);
+}
+
+void outputs_sort(const struct clm_model *model, float *outputs, size_t rows)
+{
+    const struct loss *const loss = &model->architecture.loss;
+    const size_t Q = loss_quantiles(loss), O = clm_model_width(model, model->architecture.depth);
     for (size_t i = 0; Q > 1 && i < rows * O; i += Q)
         sort_quantiles(loss, outputs + i);
 }

@@ -22,6 +22,10 @@ float target_of_net(const struct clm_model *model, size_t target, double value);
  * that they never cross, or probabilities for the loss binary. */
 void outputs_to_units(const struct clm_model *model, float *outputs, size_t rows);
 
+/* Sorts the quantiles of each target in `rows` rows of outputs, so that they never cross. Does nothing for
+ * other losses. */
+void outputs_sort(const struct clm_model *model, float *outputs, size_t rows);
+
 /* Which of a target's outputs predicts the target itself: the quantile nearest to 1/2, the first of those. */
 size_t model_middle(const struct clm_model *model);
 

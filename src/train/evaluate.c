@@ -1,7 +1,7 @@
 #include "train/evaluate.h"
 
 #include "base/size.h"
-#include "nn/temperature.h"
+#include "train/pool.h"
 #include "train/values.h"
 #include "train/verdict.h"
 
@@ -70,6 +70,8 @@ struct evaluating {
     const uint32_t *labels; /* of the batch's rows, in host memory */
     struct value_tally *values;
     const double *targets; /* of the batch's rows */
+    const float *given;    /* outputs of the batch's rows, which the net does not compute */
+    float *computed;       /* gets them */
 };
 
 /* Brings outputs to the targets' own units, and counts them. */
@@ -113,7 +115,13 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
     struct target_views views;
     const struct loss loss = network_score_loss(net);
     clm_status status;
-    if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)))
+    if ((status = network_gather(net, batch, error)))
+        return status;
+    status = what->given ? backend_write(net->be, &Z, HOST_FLOAT, what->given, error)
+                         : network_forward(net, batch->rows, error);
+    if (status == CLM_OK && what->computed)
+        status = backend_read(net->be, &Z, HOST_FLOAT, what->computed, error);
+    if (status != CLM_OK)
         return status;
     const struct targets targets = network_targets(net, batch->rows, &views, NULL);
     if (what->sums && (status = loss_gradient(net->be, &loss, &Z, &targets, NULL, what->sums, error)))
@@ -145,14 +153,15 @@ static struct clm_score score_from_sums(size_t N, double loss, size_t correct,
 }
 
 static clm_status evaluate_rows(struct network *net, struct feed *feed, const struct rows *rows,
-                                struct evaluating *what, struct clm_error *error)
+                                const struct outputs *all, struct evaluating *what, struct clm_error *error)
 {
     const size_t N = rows->count, O = network_logits(net, 1).columns, T = feed->data->target_count;
-    float *const probabilities = what->probabilities;
     struct minibatch batch;
     clm_status status = feed_begin(feed, rows, 0, 0, error);
     for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows) {
-        what->probabilities = probabilities ? probabilities + first * O : NULL;
+        what->probabilities = all->probabilities ? all->probabilities + first * O : NULL;
+        what->given = all->given ? all->given + first * O : NULL;
+        what->computed = all->computed ? all->computed + first * O : NULL;
         what->labels = rows->labels + first;
         what->targets = what->sums && what->outputs ? rows->targets + first * T : NULL;
         if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
@@ -161,18 +170,15 @@ static clm_status evaluate_rows(struct network *net, struct feed *feed, const st
     return status;
 }
 
-clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
-                    float *probabilities, struct tally *tally, struct clm_score *score,
-                    struct clm_error *error)
+clm_status evaluate_outputs(struct network *net, struct feed *feed, const struct rows *rows,
+                            struct metrics *sums, const struct outputs *outputs, struct clm_score *score,
+                            struct clm_error *error)
 {
     const bool has_values = loss_table[net->architecture.loss.kind].has_values,
                is_scored = !rows_unlabelled(feed->data, rows) && has_values == (feed->data->target_count > 0);
     struct value_tally values = {0};
-    struct evaluating what = {.sums = is_scored ? sums : NULL,
-                              .model = feed->model,
-                              .probabilities = probabilities,
-                              .tally = tally,
-                              .values = &values};
+    struct evaluating what = {
+        .sums = is_scored ? sums : NULL, .model = feed->model, .tally = outputs->tally, .values = &values};
     double loss = 0;
     size_t correct = 0;
     clm_status status = metrics_reset(net->be, sums, error);
@@ -183,7 +189,7 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
                               : clm_fail_host_memory(error, "the outputs of a batch", tensor_elements(&Z));
     }
     if (status == CLM_OK)
-        status = evaluate_rows(net, feed, rows, &what, error);
+        status = evaluate_rows(net, feed, rows, outputs, &what, error);
     if (status == CLM_OK)
         status = metrics_read(net->be, sums, &loss, &correct, error);
     if (status == CLM_OK)
@@ -192,6 +198,14 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
     value_tally_free(&values);
     free(what.outputs);
     return status;
+}
+
+clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
+                    float *probabilities, struct tally *tally, struct clm_score *score,
+                    struct clm_error *error)
+{
+    const struct outputs outputs = {.probabilities = probabilities, .tally = tally};
+    return evaluate_outputs(net, feed, rows, sums, &outputs, score, error);
 }
 
 /* ---- clm_predict ---- */
@@ -266,8 +280,9 @@ static clm_status explain_loss(struct evaluation *prediction, const struct clm_m
     clm_status status = tally_create(data->classes, prediction->net.batch, &tally, error);
     if (status != CLM_OK)
         return status;
-    status = evaluate(&prediction->net, &prediction->feed, data_part(data, part), &prediction->sums, NULL,
-                      &tally, &score, error);
+    const struct outputs outputs = {.tally = &tally};
+    status = evaluate_nets(&prediction->net, model, &prediction->feed, data_part(data, part),
+                           &prediction->sums, &outputs, NULL, &score, error);
     if (status == CLM_OK)
         status = fail_loss(model, data, part, &tally, error);
     tally_free(&tally);
@@ -286,11 +301,11 @@ static clm_status predict_rows(struct evaluation *prediction, const struct clm_m
     if ((status = prediction_begin(be, model, data, rows->count, &batch, &residency, error)) ||
         (status = evaluate_create_network(prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction->feed, error)) ||
-        (status = feed_normalise(&prediction->feed, model, error)) ||
-        (status = network_write_tempered(&prediction->net, model, error)))
+        (status = feed_normalise(&prediction->feed, model, error)))
         return status;
-    return evaluate(&prediction->net, &prediction->feed, rows, &prediction->sums, probabilities, NULL, score,
-                    error);
+    const struct outputs outputs = {.probabilities = probabilities};
+    return evaluate_nets(&prediction->net, model, &prediction->feed, rows, &prediction->sums, &outputs, NULL,
+                         score, error);
 }
 
 clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,

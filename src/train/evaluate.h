@@ -28,4 +28,17 @@ CLM_MUST_CHECK clm_status evaluate(struct network *net, struct feed *feed, const
                                    struct metrics *sums, float *probabilities, struct tally *tally,
                                    struct clm_score *score, struct clm_error *error);
 
+/* What an evaluation takes and gives besides; each may be NULL. */
+struct outputs {
+    const float *given;   /* (rows, outputs): they are taken for the net's, which then computes nothing */
+    float *computed;      /* (rows, outputs): as the net has them, logits or standardised numbers */
+    float *probabilities; /* as in `evaluate` */
+    struct tally *tally;
+};
+
+/* `evaluate` with more to take and to give. */
+CLM_MUST_CHECK clm_status evaluate_outputs(struct network *net, struct feed *feed, const struct rows *rows,
+                                           struct metrics *sums, const struct outputs *outputs,
+                                           struct clm_score *score, struct clm_error *error);
+
 #endif
