@@ -763,6 +763,7 @@ struct clm_epoch {
      * accuracy is measured then. */
     double validation_rmse, validation_mae, validation_r2;
     double train_score_rmse, train_score_mae, train_score_r2;
+    size_t net; /* of the ensemble, from 1 */
 };
 
 struct clm_progress {
@@ -770,6 +771,7 @@ struct clm_progress {
     size_t rows, rows_all; /* done and all of this epoch */
     double loss;           /* mean so far in this epoch */
     double samples_per_s;
+    size_t net, nets; /* the net of an ensemble, from 1, and how many there are */
 };
 
 struct clm_memory_part {
@@ -897,7 +899,12 @@ struct clm_train_hooks {
     void (*on_warning)(void *user, const struct clm_warning *warning);
     const struct clm_range *range;
     bool without_test; /* the test part is neither uploaded nor scored; memory is planned for it even so */
-    void *reserved[5]; /* NULL: for later versions */
+    /* For an ensemble: backends besides that of clm_train, with which other nets are trained at the same time,
+     * each by a thread of its own. They may be parts of one device. The bits are the same as with one backend.
+     * No two callbacks run at the same time. */
+    struct clm_backend *const *more_backends;
+    size_t more_count;
+    void *reserved[3]; /* NULL: for later versions */
 };
 
 struct clm_score {
@@ -929,6 +936,12 @@ struct clm_train_result {
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
     struct clm_calibration calibration;
+    /* Nets that the model has now: of an ensemble whose training was stopped, those that were trained to their
+     * end; or, if there are none, those with an epoch. For an ensemble, `epochs` and `kept` are those of its
+     * first net, but with the ensemble's scores of validation rows in `kept`; and these are the means of the
+     * single nets' scores. Their rows are 0 if there are none. */
+    size_t nets;
+    struct clm_score nets_validation, nets_test;
 };
 
 /* How well a target is predicted, in its own units; or the mean of that over targets. What a loss does not
@@ -978,6 +991,10 @@ CLM_MUST_CHECK clm_status clm_class_weights(const struct clm_data *data, const c
  *
  * If the loss of validation or test rows is no finite number, the run is written, and then that is
  * CLM_ERROR_FORMAT, which names the row.
+ *
+ * The nets of an ensemble are trained one after another, net n with the seed + n: each gets the bits that it
+ * would get alone. The run's scores and temperature are those of their mean. The setting max-time is shared
+ * out among them.
  *
  * hooks may be NULL. result may be NULL. */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,

@@ -56,6 +56,32 @@ clm_status clm_model_add_net(struct clm_model *model, struct clm_model *net, str
     return CLM_OK;
 }
 
+/* Exchanges what nets differ in. */
+static void exchange(struct clm_model *a, struct clm_model *b)
+{
+    const uint64_t seed = a->seed;
+    a->seed = b->seed;
+    b->seed = seed;
+    for (size_t t = 0; t < model_net_tensors(a); t++) {
+        float *const values = a->values[t];
+        a->values[t] = b->values[t];
+        b->values[t] = values;
+    }
+}
+
+void nets_keep(struct clm_model *model, const bool *is_kept)
+{
+    const size_t nets = clm_model_nets(model);
+    size_t kept = 0;
+    for (size_t n = 0; n < nets; n++) {
+        if (is_kept[n] && kept != n)
+            exchange(model_net(model, kept), model_net(model, n));
+        kept += is_kept[n];
+    }
+    for (; model->other_count >= kept; model->other_count--)
+        clm_model_free(model->others[model->other_count - 1]);
+}
+
 /* ---- nets of a file ---- */
 
 clm_status nets_count(const struct safetensors *file, const char *path, size_t *out, struct clm_error *error)

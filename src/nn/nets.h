@@ -12,6 +12,9 @@ enum { NETS_MOST = 64 };
 /* A net of an ensemble, which is trained in place. */
 struct clm_model *model_net(struct clm_model *model, size_t index);
 
+/* Keeps the nets with is_kept[n] (nets), at least one, in their order, and frees the others. */
+void nets_keep(struct clm_model *model, const bool *is_kept);
+
 /* How many nets a file holds; 1 if it does not say it. CLM_ERROR_FORMAT if that is no number from 1 to
  * NETS_MOST. */
 CLM_MUST_CHECK clm_status nets_count(const struct safetensors *file, const char *path, size_t *out,

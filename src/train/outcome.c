@@ -37,7 +37,7 @@ static clm_status judge_closely(struct training *t, const struct guess *guess, c
     clm_status status = tally_create(t->data->classes, t->net.batch, &tally, error);
     if (status != CLM_OK)
         return status;
-    status = training_score_part(t, part, &tally, &score, error);
+    status = training_score_nets(t, part, &tally, NULL, &score, error);
     if (status == CLM_OK && !isfinite(score.loss))
         t->unsound = fail_loss(model, t->data, part, &tally, &t->why_unsound);
     else if (status == CLM_OK)
@@ -83,7 +83,7 @@ static void judge_targets(struct training *t, enum clm_part part, double loss, d
  * nets: any accuracy up to the share of the largest class counts as that of one prediction for all rows. */
 static struct clm_score training_score(const struct training *t, const struct guess *guess)
 {
-    const struct clm_epoch *const last = training_kept_epoch(t);
+    const struct clm_epoch *const last = &t->kept;
     const size_t rows = t->rows.count;
     if (last->has_train_score)
         return (struct clm_score){
@@ -98,7 +98,7 @@ static struct clm_score training_score(const struct training *t, const struct gu
 static clm_status judge_last_epoch(struct training *t, const struct guess *guess,
                                    const struct clm_model *model, struct clm_error *error)
 {
-    const struct clm_epoch *const last = training_kept_epoch(t);
+    const struct clm_epoch *const last = &t->kept;
     const struct clm_score training = training_score(t, guess),
                            validation = {.rows = t->data->validation.count,
                                          .loss = last->validation_loss,
@@ -124,11 +124,12 @@ static clm_status calibrate(struct training *t, struct clm_model *model, struct 
                              "the host has no memory for the logits of %zu validation rows", rows->count);
     tally.all_logits = logits;
     if (status == CLM_OK)
-        status = training_score_part(t, CLM_VALIDATION, &tally, &score, error);
+        status = training_score_nets(t, CLM_VALIDATION, &tally, NULL, &score, error);
     if (status == CLM_OK && isfinite(score.loss)) {
         calibrate_logits(logits, rows->labels, rows->count, classes, out);
         model->temperature = out->temperature;
-        status = network_write_tempered(&t->net, model, error);
+        if (clm_model_nets(model) == 1)
+            status = network_write_tempered(&t->net, model, error);
     }
     tally_free(&tally);
     free(logits);
@@ -147,15 +148,34 @@ static clm_status load_test_data(struct training *t, const struct clm_model *mod
     return feed_normalise(&t->test, model, error);
 }
 
+/* Brings an ensemble's scores of validation rows into the kept epoch. */
+static clm_status score_kept(struct training *t, const struct clm_model *model, struct clm_score *mean,
+                             struct clm_error *error)
+{
+    struct clm_score score;
+    if (clm_model_nets(model) == 1 || !t->kept.has_validation)
+        return CLM_OK;
+    const clm_status status = training_score_nets(t, CLM_VALIDATION, NULL, mean, &score, error);
+    if (status != CLM_OK)
+        return status;
+    t->kept.validation_loss = score.loss;
+    t->kept.validation_accuracy = score.accuracy;
+    t->kept.validation_rmse = score.rmse;
+    t->kept.validation_mae = score.mae;
+    t->kept.validation_r2 = score.r2;
+    return CLM_OK;
+}
+
 clm_status outcome_judge(struct training *t, struct clm_model *model, struct clm_train_result *result,
                          struct clm_error *error)
 {
     struct guess guess = {0};
-    clm_status status;
     const bool has_targets = t->data->target_count > 0;
-    if (has_targets && training_kept_epoch(t)->has_validation)
-        judge_targets(t, CLM_VALIDATION, training_kept_epoch(t)->validation_loss,
-                      training_kept_epoch(t)->validation_r2);
+    clm_status status = score_kept(t, model, &result->nets_validation, error);
+    if (status != CLM_OK)
+        return status;
+    if (has_targets && t->kept.has_validation)
+        judge_targets(t, CLM_VALIDATION, t->kept.validation_loss, t->kept.validation_r2);
     if (!has_targets &&
         (status = guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL, &guess, error)))
         return status;
@@ -169,7 +189,7 @@ clm_status outcome_judge(struct training *t, struct clm_model *model, struct clm
     if (!result->has_test)
         return CLM_OK;
     if ((status = load_test_data(t, model, error)) ||
-        (status = training_score_part(t, CLM_TEST, NULL, &result->test, error)))
+        (status = training_score_nets(t, CLM_TEST, NULL, &result->nets_test, &result->test, error)))
         return status;
     if (has_targets) {
         judge_targets(t, CLM_TEST, result->test.loss, result->test.r2);

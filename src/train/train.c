@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "base/stop.h"
+#include "nn/nets.h"
 #include "train/augment.h"
 #include "train/divergence.h"
+#include "train/ensemble.h"
 #include "train/outcome.h"
 #include "train/plan.h"
 #include "train/rule.h"
@@ -34,8 +36,12 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                           .rows = done,
                                           .rows_all = t->data->train.count,
                                           .loss = loss / (double)done,
-                                          .samples_per_s = per_second((double)done, *reported - started)};
+                                          .samples_per_s = per_second((double)done, *reported - started),
+                                          .net = t->number + 1,
+                                          .nets = t->ensemble->count};
+    ensemble_lock(t->ensemble);
     t->options->hooks.on_progress(t->options->hooks.user, &progress);
+    ensemble_unlock(t->ensemble);
     return CLM_OK;
 }
 
@@ -61,7 +67,7 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
 /* Before the end of the first epoch there is nothing that is worth keeping. */
 static bool is_given_up(const struct training *t)
 {
-    return t->is_range_over || (!t->epoch_count && stop_is_asked(t->options->hooks.stop));
+    return t->is_range_over || (!t->epoch_count && ensemble_is_stopped(t->ensemble));
 }
 
 /* The rate of a step of a range test, counted from 0. */
@@ -125,7 +131,7 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
     struct minibatch batch, next;
     clm_status status;
     *done = 0;
-    if ((status = feed_begin(&t->train, &t->rows, options->seed, options->shuffle ? epoch : 0, error)) ||
+    if ((status = feed_begin(&t->train, &t->rows, t->seed, options->shuffle ? epoch : 0, error)) ||
         (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
@@ -180,7 +186,7 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     size_t correct = 0, done;
     clm_status status;
     t->augmentation.epoch = (uint32_t)number;
-    *epoch = (struct clm_epoch){.epoch = number};
+    *epoch = (struct clm_epoch){.epoch = number, .net = t->number + 1};
     if ((status = metrics_reset(t->be, &t->sums, error)) ||
         (status = train_on_all_rows(t, number, started, reported, &done, error)))
         return status;
@@ -200,8 +206,11 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     if ((status = score_epoch(t, epoch, error)))
         return status;
     t->epoch_count = number;
-    if (t->options->hooks.on_epoch)
+    if (t->options->hooks.on_epoch) {
+        ensemble_lock(t->ensemble);
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
+        ensemble_unlock(t->ensemble);
+    }
     if (course_note(&t->course, epoch, started) && t->course.stop_after)
         status = network_read(&t->net, model, error);
     network_exchange_average(&t->net);
@@ -259,9 +268,8 @@ static clm_status train_check_options(const struct train_options *options, const
 /* Whether the run ends before the next epoch. */
 static bool is_over(const struct training *t)
 {
-    return t->is_range_over || t->epoch_count == t->options->epochs ||
-           stop_is_asked(t->options->hooks.stop) || course_has_stalled(&t->course) ||
-           course_is_out_of_time(&t->course);
+    return t->is_range_over || t->epoch_count == t->options->epochs || ensemble_is_stopped(t->ensemble) ||
+           course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
 }
 
 /* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last.
@@ -273,13 +281,22 @@ static clm_status keep_parameters(struct training *t, struct clm_model *model, s
                                                  : network_read(&t->net, model, error);
 }
 
+/* Makes room for the data, which is the same for all nets, and uploads how they take it. */
+static clm_status begin_data(struct training *t, struct clm_error *error)
+{
+    const struct clm_model *const model = t->ensemble->model;
+    clm_status status;
+    if ((status = training_create_data(t, error)) || (status = feed_normalise(&t->train, model, error)))
+        return status;
+    return tensor_is_empty(&t->validation.mean) ? CLM_OK : feed_normalise(&t->validation, model, error);
+}
+
 static clm_status run_epochs(struct training *t, struct clm_model *model, struct clm_error *error)
 {
     clm_status status;
     double reported = clock_seconds();
-    if ((status = training_create_data(t, error)) || (status = training_create_network(t, model, error)) ||
-        (status = feed_normalise(&t->train, model, error)) ||
-        (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
+    if ((!t->train.be && (status = begin_data(t, error))) ||
+        (status = training_create_network(t, model, error)) ||
         (status = network_write(&t->net, model, error)))
         return status;
     /* resident data is uploaded before the first epoch's clock starts */
@@ -308,16 +325,131 @@ static clm_status weigh_rows(struct training *t, struct clm_error *error)
     return status;
 }
 
+clm_status train_prepare(struct training *t, struct clm_memory_plan *plan, struct clm_error *error)
+{
+    const struct clm_model *const model = t->ensemble->model;
+    clm_status status;
+    if ((status = weigh_rows(t, error)) || (status = training_plan(t, model, plan, error)) ||
+        (status = training_tune(t->be, model, t->data, t->options, t->split, error)))
+        return status;
+    return training_plan(t, model, plan, error);
+}
+
+/* Begins the course of a net, which has its share of the time that there is for all. */
+static clm_status begin_course(struct training *t, struct clm_error *error)
+{
+    const struct ensemble *const all = t->ensemble;
+    const struct train_options *const options = t->options;
+    const clm_status status =
+        course_begin(all->settings, options->step.learning_rate,
+                     divide_up(t->data->train.count, options->batch * options->accumulate),
+                     t->data->validation.count > 0, &t->course, error);
+    t->course.seconds /= (double)divide_up(all->count, all->at_once);
+    t->has_course = true;
+    return status ? status : course_check_score(&t->course, all->model, error);
+}
+
+clm_status train_net(struct training *t, size_t number, struct clm_error *error)
+{
+    struct ensemble *const all = t->ensemble;
+    struct clm_model *const model = model_net(all->model, number);
+    struct net_training *const out = &all->nets[number];
+    t->number = number;
+    t->seed = t->options->seed + number;
+    t->augmentation = augmentation_of(&t->options->augmentation, t->data, t->seed);
+    t->epochs = all->epochs + number * t->options->epochs;
+    t->epoch_count = 0;
+    t->largest_weight = divergence_largest_parameter(model);
+    model->temperature = 1;
+    network_free(&t->net);
+    metrics_free(t->be, &t->sums);
+    clm_status status = t->has_course ? CLM_OK : begin_course(t, error);
+    t->has_course = false;
+    if (status == CLM_OK)
+        status = run_epochs(t, model, error);
+    if (status != CLM_OK || !t->epoch_count || t->options->hooks.range)
+        return status;
+    if ((status = keep_parameters(t, model, error)) ||
+        (status = divergence_check_parameters(t, model, error)))
+        return status;
+    *out = (struct net_training){.epoch_count = t->epoch_count,
+                                 .best_epoch = t->course.best_epoch,
+                                 .is_stopped_early = course_has_stalled(&t->course)};
+    out->is_out_of_time = t->epoch_count < t->options->epochs && course_is_out_of_time(&t->course);
+    out->is_whole = t->epoch_count == t->options->epochs || out->is_stopped_early || out->is_out_of_time;
+    return CLM_OK;
+}
+
+/* Gives all nets what the data says. */
+static clm_status describe_nets(struct clm_model *model, const struct clm_data *data, struct clm_error *error)
+{
+    clm_status status = model_describe(model, data, error);
+    for (size_t n = 1; status == CLM_OK && n < clm_model_nets(model); n++)
+        status = clm_model_take_inputs(model_net(model, n), model, error);
+    return status;
+}
+
+/* What the result says of the first net, or the only one. */
+static void describe_first_net(struct training *t, struct clm_train_result *result)
+{
+    const struct net_training *const first = t->ensemble->nets;
+    t->epochs = t->ensemble->epochs;
+    t->kept = t->epochs[first->best_epoch - 1];
+    result->nets = t->ensemble->count;
+    result->epochs = first->epoch_count;
+    result->is_stopped_early = first->is_stopped_early;
+    result->is_out_of_time = first->is_out_of_time;
+}
+
+/* Trains the nets, tests their mean, and writes the run. */
+static clm_status train_and_test(struct training *t, struct clm_train_result *result, struct clm_error *error)
+{
+    const struct train_options *const options = t->options;
+    struct clm_model *const model = t->ensemble->model;
+    clm_status status = ensemble_run(t, error);
+    if (status != CLM_OK || options->hooks.range || (status = ensemble_finish(t, &t->epoch_count, error)) ||
+        !t->epoch_count)
+        return status;
+    describe_first_net(t, result);
+    if ((status = outcome_judge(t, model, result, error))) {
+        result->epochs = 0;
+        return status;
+    }
+    result->kept = t->kept;
+    result->memory_peak = t->be->memory.peak;
+    if (options->out) {
+        const struct run_record record = {.settings = t->ensemble->settings,
+                                          .hooks = &options->hooks,
+                                          .backend = t->be,
+                                          .data = t->data,
+                                          .model = model,
+                                          .epochs = t->epochs,
+                                          .epoch_count = t->epoch_count,
+                                          .weights = &t->weights,
+                                          .result = result};
+        status = run_directory_write(options->out, &record, error);
+    }
+    return status == CLM_OK && t->unsound != CLM_OK ? outcome_fail_unsound(t, error) : status;
+}
+
 clm_status clm_train(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
                      const struct clm_settings *settings, const struct clm_train_hooks *hooks,
                      struct clm_train_result *result, struct clm_error *error)
 {
     const struct train_options asked = read_settings(settings, hooks), *const options = &asked;
+    const size_t nets = options->hooks.range ? 1 : clm_model_nets(model);
+    struct ensemble ensemble = {.model = model,
+                                .settings = settings,
+                                .options = options,
+                                .count = nets,
+                                .at_once = size_min(nets, 1 + options->hooks.more_count),
+                                .mutex = PTHREAD_MUTEX_INITIALIZER};
     struct training t = {.be = be,
                          .data = data,
                          .options = options,
-                         .rows = data->train,
-                         .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
+                         .ensemble = &ensemble,
+                         .seed = options->seed,
+                         .rows = data->train};
     struct clm_memory_plan plan;
     struct clm_train_result unused;
     struct run_claim claim = {.lock = -1};
@@ -326,58 +458,22 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) || (status = rule_check(settings, error)) ||
-        (status = course_begin(settings, options->step.learning_rate,
-                               divide_up(data->train.count, options->batch * options->accumulate),
-                               data->validation.count > 0, &t.course, error)) ||
-        (status = course_check_score(&t.course, model, error)) || (status = check_labelled(data, error)) ||
-        (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
+        (status = begin_course(&t, error)) || (status = check_labelled(data, error)) ||
+        (status = describe_nets(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
-        (status = training_plan(&t, model, &plan, error)) ||
-        (status = training_tune(be, model, data, options, t.split, error)) ||
-        (status = training_plan(&t, model, &plan, error)))
+        (status = train_prepare(&t, &plan, error)) || (status = ensemble_begin(&ensemble, error)))
         goto cleanup;
     training_tell_split(&t);
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);
-    t.largest_weight = divergence_largest_parameter(model);
-    model->temperature = 1;
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
-    t.epochs = calloc(options->epochs, sizeof *t.epochs);
-    if (!t.epochs) {
-        status = clm_fail_setting(error, CLM_ERROR_MEMORY, "epochs",
-                                  "the host has no memory for the history of %zu epochs; take fewer",
-                                  options->epochs);
-        goto cleanup;
-    }
-    if ((status = run_epochs(&t, model, error)) || !t.epoch_count || options->hooks.range ||
-        (status = keep_parameters(&t, model, error)) ||
-        (status = divergence_check_parameters(&t, model, error)) ||
-        (status = outcome_judge(&t, model, result, error)))
-        goto cleanup;
-    result->epochs = t.epoch_count;
-    result->kept = *training_kept_epoch(&t);
-    result->is_stopped_early = course_has_stalled(&t.course);
-    result->is_out_of_time = t.epoch_count < options->epochs && course_is_out_of_time(&t.course);
-    result->memory_peak = be->memory.peak;
-    if (options->out) {
-        const struct run_record record = {.settings = settings,
-                                          .hooks = &options->hooks,
-                                          .backend = be,
-                                          .data = data,
-                                          .model = model,
-                                          .epochs = t.epochs,
-                                          .epoch_count = t.epoch_count,
-                                          .weights = &t.weights,
-                                          .result = result};
-        status = run_directory_write(options->out, &record, error);
-    }
-    if (status == CLM_OK && t.unsound != CLM_OK)
-        status = outcome_fail_unsound(&t, error);
+    status = train_and_test(&t, result, error);
 cleanup:
     if (status == CLM_ERROR_STOPPED)
         status = CLM_OK; /* in the first epoch, or before: nothing is kept */
     training_free(&t);
+    ensemble_end(&ensemble);
     if (options->out)
         run_directory_end(options->out, &claim, status == CLM_OK && result->epochs);
     return status;

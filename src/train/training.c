@@ -1,8 +1,9 @@
 #include "train/training.h"
 
 #include "base/size.h"
-
-#include <stdlib.h>
+#include "nn/nets.h"
+#include "train/ensemble.h"
+#include "train/pool.h"
 
 bool training_is_weighted(const struct training *t)
 {
@@ -56,7 +57,7 @@ clm_status training_create_network(struct training *t, const struct clm_model *m
     if (status == CLM_OK)
         status = network_create(t->be, &model->architecture, t->split.part,
                                 training_use(t->options, t->split), &t->net, error);
-    t->net.seed = t->options->seed;
+    t->net.seed = t->seed;
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
     if (status == CLM_OK && training_is_weighted(t))
@@ -78,7 +79,6 @@ void training_free(struct training *t)
     training_free_data(t);
     feed_free(&t->test);
     row_weights_free(&t->weights);
-    free(t->epochs);
 }
 
 /* ---- scores ---- */
@@ -103,7 +103,13 @@ clm_status training_score_part(struct training *t, enum clm_part part, struct ta
     return evaluate(&t->net, feed_of(t, part), part_rows(t, part), &t->sums, NULL, tally, score, error);
 }
 
-const struct clm_epoch *training_kept_epoch(const struct training *t)
+clm_status training_score_nets(struct training *t, enum clm_part part, struct tally *tally,
+                               struct clm_score *mean, struct clm_score *score, struct clm_error *error)
 {
-    return &t->epochs[t->course.best_epoch - 1];
+    const struct clm_model *const model = t->ensemble->model;
+    const struct outputs outputs = {.tally = tally};
+    if (clm_model_nets(model) == 1)
+        return training_score_part(t, part, tally, score, error);
+    return evaluate_nets(&t->net, model, feed_of(t, part), part_rows(t, part), &t->sums, &outputs, mean,
+                         score, error);
 }

@@ -32,22 +32,29 @@ struct split {
     size_t step_rows, part;
 };
 
+struct ensemble;
+
 /* Everything that training holds on the backend. At the end a resident test set replaces the training data.
  * If data is streamed, all sets go through one feed, one after the other. */
 struct training {
     struct clm_backend *be;
     const struct clm_data *data;
     const struct train_options *options;
+    struct ensemble *ensemble; /* see train/ensemble.h */
+    size_t number;             /* of the net in training, from 0 */
+    uint64_t seed;             /* of that net */
     struct network net;
     struct split split;
     struct residency residency;
     struct feed train, validation, test;
     struct augmentation augmentation;
     struct metrics sums;
-    struct clm_epoch *epochs;
-    size_t epoch_count; /* finished */
+    struct clm_epoch *epochs; /* of the net in training; then of all nets */
+    size_t epoch_count;       /* finished */
+    struct clm_epoch kept;    /* whose parameters are kept */
     bool is_range_over;
     struct course course;
+    bool has_course;       /* it has begun, but no epoch has */
     double largest_weight; /* of the initial parameters, in absolute value */
     struct row_weights weights;
     struct rows rows; /* the training part, with these weights; without them it has none */
@@ -81,7 +88,10 @@ void training_free(struct training *t);
 CLM_MUST_CHECK clm_status training_score_part(struct training *t, enum clm_part part, struct tally *tally,
                                               struct clm_score *score, struct clm_error *error);
 
-/* The epoch whose parameters are kept. */
-const struct clm_epoch *training_kept_epoch(const struct training *t);
+/* Scores the mean of all nets on a part; *mean gets the mean of their own scores, unless it is NULL or there
+ * is one net only. */
+CLM_MUST_CHECK clm_status training_score_nets(struct training *t, enum clm_part part, struct tally *tally,
+                                              struct clm_score *mean, struct clm_score *score,
+                                              struct clm_error *error);
 
 #endif
