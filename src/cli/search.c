@@ -398,30 +398,20 @@ static clm_status find_metric(struct searching *s, struct clm_error *error)
     return CLM_OK;
 }
 
-/* A net with at most this many products in a step leaves a CPU's cores waiting for each other. */
-#define SMALL_STEP 3e7
-
-static bool is_small(const struct searching *s, struct clm_error *error)
+/* Products in a step of a trial's net; infinite if it cannot be made. */
+static double step_products(const struct searching *s)
 {
     struct clm_settings *settings = NULL;
     struct clm_model *model = NULL;
-    bool is_small = false;
-    if (search_settings(s, 0, s->plan.epochs, &settings, error) == CLM_OK &&
-        clm_suit_settings(settings, s->data, error) == CLM_OK &&
-        create_model(settings, s->data, &model, error) == CLM_OK)
-        is_small =
-            (double)clm_model_parameters(model) * (double)clm_settings_count(settings, "batch") <= SMALL_STEP;
+    struct clm_error unused;
+    double products = HUGE_VAL;
+    if (search_settings(s, 0, s->plan.epochs, &settings, &unused) == CLM_OK &&
+        clm_suit_settings(settings, s->data, &unused) == CLM_OK &&
+        create_model(settings, s->data, &model, &unused) == CLM_OK)
+        products = (double)clm_model_parameters(model) * (double)clm_settings_count(settings, "batch");
     clm_model_free(model);
     clm_settings_free(settings);
-    return is_small;
-}
-
-/* How many nets to train at once if --jobs does not say it: small ones, one for each of a CPU's cores. */
-static size_t suitable_jobs(const struct searching *s, const struct clm_backend *backend)
-{
-    const struct clm_device *const device = clm_backend_about(backend);
-    struct clm_error error;
-    return device && device->type == CLM_DEVICE_CPU && is_small(s, &error) ? device->compute_units : 1;
+    return products;
 }
 
 /* Opens the device, once for each net that is trained at the same time. */
@@ -433,7 +423,7 @@ static clm_status open_crew(struct searching *s, struct clm_error *error)
     if (!jobs) {
         if ((status = search_crew_open(&s->crew, 1, &asked, s->data, error)))
             return status;
-        jobs = suitable_jobs(s, s->crew.jobs[0].backend);
+        jobs = parts_suitable(s->crew.jobs[0].backend, step_products(s));
     }
     jobs = jobs > CREW_MOST ? CREW_MOST : jobs;
     jobs = jobs > s->record.trial_count && s->record.trial_count ? s->record.trial_count : jobs;

@@ -1,15 +1,15 @@
 /* Trains the nets of a search, several at once: each in a thread of its own, on a backend of its own, which
- * on a CPU has an equal share of the cores. A small net fills one core better than two, whose threads wait
- * for each other in each launch. The bits are those of a net that is trained alone. */
+ * on a CPU has an equal share of the cores: see cli/parts.h. */
 #ifndef CLM_CLI_SEARCH_CREW_H
 #define CLM_CLI_SEARCH_CREW_H
 
+#include "cli/parts.h"
 #include "cli/search.h"
 
 #include <pthread.h>
 #include <signal.h>
 
-enum { CREW_MOST = 16 };
+enum { CREW_MOST = PARTS_MOST };
 
 /* A net in training. */
 struct search_job {

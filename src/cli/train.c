@@ -1,6 +1,7 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/train.h"
 
+#include "cli/parts.h"
 #include "cli/prediction.h"
 #include "cli/signals.h"
 
@@ -18,6 +19,8 @@ struct training_run {
     bool is_quiet;
     bool has_targets;   /* not classes */
     bool is_regression; /* of targets: rmse and r2 are the scores, not accuracy */
+    bool is_ensemble;   /* of several nets */
+    bool has_heading;   /* the table of epochs */
 };
 
 /* ---- what is printed ---- */
@@ -48,6 +51,8 @@ static void print_layers(const struct clm_settings *settings, const struct clm_m
     for (size_t l = 0; l <= clm_model_depth(model); l++)
         printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
     printf(", %zu parameters", clm_model_parameters(model));
+    if (clm_model_nets(model) > 1)
+        printf(" in each of %zu nets", clm_model_nets(model));
     if (has_text)
         printf("\nlayers    %s", layers);
     else if (clm_model_depth(model) > 1)
@@ -229,7 +234,10 @@ static void print_progress(void *user, const struct clm_progress *progress)
     (void)user;
     const size_t left =
         progress->rows_all - progress->rows + (progress->epochs - progress->epoch) * progress->rows_all;
-    fprintf(stderr, "\r\033[Kepoch %zu of %zu, %3.0f %%, loss %.4f", progress->epoch, progress->epochs,
+    fprintf(stderr, "\r\033[K");
+    if (progress->nets > 1)
+        fprintf(stderr, "net %zu of %zu, ", progress->net, progress->nets);
+    fprintf(stderr, "epoch %zu of %zu, %3.0f %%, loss %.4f", progress->epoch, progress->epochs,
             100.0 * (double)progress->rows / (double)progress->rows_all, progress->loss);
     if (progress->samples_per_s > 0) {
         const double seconds = (double)left / progress->samples_per_s;
@@ -242,7 +250,8 @@ static void print_progress(void *user, const struct clm_progress *progress)
 static void print_heading(const struct training_run *run, const struct clm_epoch *epoch)
 {
     const bool is_regression = run->is_regression;
-    printf("epoch        lr  train loss%s", run->has_targets ? "" : "  train acc");
+    printf("%sepoch        lr  train loss%s", run->is_ensemble ? "net  " : "",
+           run->has_targets ? "" : "  train acc");
     if (epoch->has_train_score)
         printf("%s", is_regression ? "  score loss  score RMSE  score R2" : "  score loss  score acc");
     if (epoch->has_validation)
@@ -257,8 +266,11 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
     clear_progress();
     if (run->is_quiet)
         return;
-    if (epoch->epoch == 1)
+    if (!run->has_heading)
         print_heading(run, epoch);
+    run->has_heading = true;
+    if (run->is_ensemble)
+        printf("%3zu  ", epoch->net);
     printf("%5zu  %8.4g  %10.5f", epoch->epoch, epoch->learning_rate, epoch->train_loss);
     if (!run->has_targets)
         printf("  %7.2f %%", 100 * epoch->train_accuracy);
@@ -287,6 +299,18 @@ static void print_scores(const struct training_run *run, const char *part, const
     printf(" of %zu rows\n", score->rows);
 }
 
+/* "          the single nets: loss 0.3, accuracy 88.10 % in the mean", under the score of an ensemble. */
+static void print_single(const struct training_run *run, const struct clm_score *mean)
+{
+    if (!run->is_ensemble || !mean->rows)
+        return;
+    printf("          its nets alone, in the mean: loss %.5f", mean->loss);
+    if (run->is_regression)
+        printf(", RMSE %.6g, MAE %.6g, R2 %.5f\n", mean->rmse, mean->mae, mean->r2);
+    else
+        printf(", accuracy %.2f %%\n", 100 * mean->accuracy);
+}
+
 /* Prints the score of the test set; without it, of the validation rows; without them, of training. */
 static void print_score(const struct training_run *run, const struct clm_train_result *result,
                         const struct clm_data *data)
@@ -307,9 +331,9 @@ static void print_score(const struct training_run *run, const struct clm_train_r
                                        .r2 = last->train_score_r2,
                                        .exact = NAN};
     if (result->has_test)
-        print_scores(run, "test", &result->test);
+        print_scores(run, "test", &result->test), print_single(run, &result->nets_test);
     else if (last->has_validation)
-        print_scores(run, "val", &validation);
+        print_scores(run, "val", &validation), print_single(run, &result->nets_validation);
     else if (last->has_train_score)
         print_scores(run, "train", &training);
     else if (run->has_targets)
@@ -337,11 +361,15 @@ static void print_calibration(const struct clm_calibration *calibration)
             100 * calibration->error_before, 100 * calibration->error_after);
 }
 
-static void print_result(const struct training_run *run, const struct clm_train_result *result,
-                         const struct clm_data *data)
+/* Says why training has ended before its last epoch. The table shows that of each net of an ensemble. */
+static void tell_end(const struct training_run *run, const struct clm_train_result *result)
 {
-    const size_t epochs = clm_settings_count(run->settings, "epochs");
-    const char *const out = clm_settings_text(run->settings, "out");
+    const size_t epochs = clm_settings_count(run->settings, "epochs"),
+                 nets = clm_settings_count(run->settings, "ensemble");
+    if (result->nets < nets)
+        remark("train", "stopped, as asked: the ensemble has %zu of %zu nets", result->nets, nets);
+    if (run->is_ensemble)
+        return;
     if (result->is_stopped_early)
         remark(
             "train",
@@ -353,6 +381,13 @@ static void print_result(const struct training_run *run, const struct clm_train_
                result->epochs, epochs, clm_settings_text(run->settings, "max-time"));
     else if (result->epochs < epochs)
         remark("train", "stopped after epoch %zu of %zu, as asked", result->epochs, epochs);
+}
+
+static void print_result(const struct training_run *run, const struct clm_train_result *result,
+                         const struct clm_data *data)
+{
+    const char *const out = clm_settings_text(run->settings, "out");
+    tell_end(run, result);
     if (!run->is_quiet)
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);
@@ -464,6 +499,14 @@ static clm_status take_net(struct clm_settings *settings, const struct clm_model
     return status;
 }
 
+static clm_status set_count(struct clm_settings *settings, const char *name, size_t count,
+                            struct clm_error *error)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%zu", count);
+    return clm_settings_set(settings, name, text, error);
+}
+
 /* Loads the model that --init names, a file or a run, and takes its layers, but not the widths if
  * --hidden says others. *out is NULL if training begins anew, or if the file does not say what the net does
  * with its inputs. */
@@ -486,6 +529,8 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     if (status != CLM_OK)
         return status;
     status = take_net(settings, *out, init, error);
+    if (status == CLM_OK && clm_model_nets(*out) > 1 && !clm_settings_is_set(settings, "ensemble"))
+        status = set_count(settings, "ensemble", clm_model_nets(*out), error);
     if (status == CLM_OK && strcmp(init, path))
         status = clm_settings_set(settings, "init", path, error);
     if (status != CLM_OK || !clm_model_knows_inputs(*out)) {
@@ -557,15 +602,37 @@ clm_status create_model(const struct clm_settings *settings, const struct clm_da
                                               .init = clm_settings_text(settings, "init"),
                                               .seed = clm_settings_count(settings, "seed"),
                                               .is_bytes = clm_data_is_bytes(data),
-                                              .loss = &loss};
+                                              .loss = &loss,
+                                              .nets = clm_settings_count(settings, "ensemble")};
     return clm_model_create(&options, out, error);
+}
+
+/* Opens the device, once for each net that is trained at the same time. */
+static clm_status open_parts(struct invocation *in, const struct clm_model *model,
+                             struct clm_backend *parts[PARTS_MOST], size_t *count, struct clm_error *error)
+{
+    const struct clm_backend_options asked = backend_options(in);
+    const size_t nets = clm_model_nets(model), jobs = clm_settings_count(in->settings, "jobs"),
+                 batch = clm_settings_count(in->settings, "batch");
+    size_t suitable = nets > 1 ? jobs : 1;
+    clm_status status = CLM_OK;
+    *count = 1;
+    if (suitable <= 1 && (status = parts_open(&asked, 1, parts, error)))
+        return status;
+    if (!suitable)
+        suitable = parts_suitable(parts[0], (double)clm_model_parameters(model) * (double)batch);
+    suitable = suitable > nets ? nets : suitable;
+    if (suitable <= 1)
+        return CLM_OK;
+    parts_close(parts);
+    *count = suitable;
+    return parts_open(&asked, suitable, parts, error);
 }
 
 static clm_status run_train(struct invocation *in, struct clm_error *error)
 {
     struct clm_settings *const settings = in->settings;
     const struct clm_data_options data_asked = data_options(in);
-    const struct clm_backend_options backend_asked = backend_options(in);
     enum clm_standardise how = CLM_STANDARDISE_NONE;
     struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
     struct clm_train_hooks hooks = {.argc = in->argc,
@@ -576,7 +643,8 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
                                     .user = &run};
     struct clm_data *data = NULL;
     struct clm_model *model = NULL, *from = NULL;
-    struct clm_backend *backend = NULL;
+    struct clm_backend *backends[PARTS_MOST] = {NULL}, *backend;
+    size_t backend_count = 0;
     struct clm_train_result result;
     struct clm_standardised fitted;
     double *weights = NULL;
@@ -595,8 +663,11 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     if ((from && (status = tell_scale("train", from, data, CLM_TRAIN, error))) ||
         (status = clm_model_standardise(model, data, how, &fitted, error)) ||
         (status = tell_other_scales(model, data, error)) ||
-        (status = open_backend(&backend_asked, &backend, error)))
+        (status = open_parts(in, model, backends, &backend_count, error)))
         goto cleanup;
+    backend = backends[0];
+    hooks.more_backends = backends + 1;
+    hooks.more_count = backend_count - 1;
     if (!run.is_quiet) {
         print_header(settings, data, model, backend);
         if (from && how == CLM_STANDARDISE_NONE)
@@ -609,6 +680,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     if ((status = tell_warnings(data, !from && how == CLM_STANDARDISE_NONE, error)))
         goto cleanup;
     run.backend = backend;
+    run.is_ensemble = clm_model_nets(model) > 1;
     run.has_targets = clm_data_targets(data) > 0;
     run.is_regression = run.has_targets && strcmp(clm_model_loss(model).name, "binary") != 0;
     hooks.stop = catch_interrupts(
@@ -624,7 +696,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         print_result(&run, &result, data);
 cleanup:
     free(weights);
-    clm_backend_close(backend);
+    parts_close(backends);
     clm_model_free(model);
     clm_model_free(from);
     clm_data_close(data);

@@ -346,6 +346,11 @@ const struct setting_row setting_rows[] = {
         "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
     COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
           "of weights and order; same seed, device and build: same bits"),
+    COUNT("ensemble", "N", TRAIN, IS("1"), FROM_TO(1, 64),
+          "train N nets with the seeds from --seed on, and predict by their mean"),
+    COUNT("jobs", "N", TRAIN_ALONE | UNSAVED,
+          MEANS("as many as a CPU has cores, if the nets are small; else 1"), FROM_TO(1, 16),
+          "nets of --ensemble to train at once; on a CPU each has its share of the cores"),
     OTHER(
         TEXT, "class-weight", "balanced|NAME=W,...", TRAIN | GRADCHECK, MEANS("all count the same"),
         "how much each class counts in training: balanced (so that all classes together count the same), or weights by name or number, as in 0=1,1=20; the mean over all rows is made 1"),

@@ -11,7 +11,8 @@ clm_status ensemble_begin(struct ensemble *all, struct clm_error *error)
     const struct train_options *const options = all->options;
     all->epochs = calloc(options->epochs, all->count * sizeof *all->epochs);
     all->nets = calloc(all->count, sizeof *all->nets);
-    return all->epochs && all->nets
+    all->kept_epochs = calloc(all->count, sizeof *all->kept_epochs);
+    return all->epochs && all->nets && all->kept_epochs
                ? CLM_OK
                : clm_fail_setting(error, CLM_ERROR_MEMORY, "epochs",
                                   "the host has no memory for the history of %zu epochs; take fewer",
@@ -23,6 +24,7 @@ void ensemble_end(struct ensemble *all)
     pthread_mutex_destroy(&all->mutex);
     free(all->epochs);
     free(all->nets);
+    free(all->kept_epochs);
 }
 
 void ensemble_lock(struct ensemble *all)
@@ -149,6 +151,7 @@ clm_status ensemble_finish(struct training *t, size_t *epochs, struct clm_error 
         for (size_t e = 0; e < all->nets[n].epoch_count; e++)
             all->epochs[*epochs + e].net = kept + 1;
         *epochs += all->nets[n].epoch_count;
+        all->kept_epochs[kept] = all->nets[n].best_epoch;
         all->nets[kept++] = all->nets[n];
     }
     if (kept)

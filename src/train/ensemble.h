@@ -24,6 +24,7 @@ struct ensemble {
     size_t at_once;            /* backends */
     struct clm_epoch *epochs;  /* (count, options->epochs) */
     struct net_training *nets; /* (count) */
+    size_t *kept_epochs;       /* (count), of the nets that are kept */
     pthread_mutex_t mutex;     /* of what follows, and of the caller's hooks */
     size_t next;               /* the next net to train */
     atomic_bool has_failed;    /* then no further one is begun */

@@ -121,12 +121,20 @@ static size_t add_figure(struct named_figure *figures, size_t count, const char 
     return count + 1;
 }
 
+static bool has_nets(const struct run_record *record)
+{
+    return clm_model_nets(record->model) > 1;
+}
+
 static size_t list_figures(const struct run_record *record, const struct clm_epoch *epoch,
                            struct named_figure figures[FIGURES_MOST])
 {
     const bool has = epoch->has_validation, is_of_numbers = is_regression(record),
                has_accuracy = !record->data->target_count;
-    size_t n = add_figure(figures, 0, "learning_rate", epoch->learning_rate, true);
+    size_t n = 0;
+    if (has_nets(record))
+        n = add_figure(figures, n, "net", (double)epoch->net, true);
+    n = add_figure(figures, n, "learning_rate", epoch->learning_rate, true);
     n = add_figure(figures, n, "train_loss", epoch->train_loss, true);
     if (has_accuracy)
         n = add_figure(figures, n, "train_accuracy", epoch->train_accuracy, true);
@@ -176,6 +184,46 @@ static json_t *test_of(const struct run_record *record)
         return json_pack("{so so so}", "loss", number(test->loss), "accuracy", number(test->accuracy),
                          "exact_match", number(test->exact));
     return json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy));
+}
+
+/* What a net of the ensemble did: its seed, how many epochs, and the scores of validation rows at the end. */
+static json_t *net_at(const void *record_, size_t index)
+{
+    const struct run_record *const record = record_;
+    const struct clm_model *const net = clm_model_net(record->model, index);
+    size_t epochs = 0;
+    for (size_t e = 0; e < record->epoch_count; e++)
+        epochs += record->epochs[e].net == index + 1;
+    return json_pack("{so sI sI}", "seed", run_directory_whole(net->seed), "epochs", (json_int_t)epochs,
+                     "kept_epoch", (json_int_t)record->kept_epochs[index]);
+}
+
+/* Scores of the mean of all nets, and the mean of the single nets' scores. */
+static json_t *score_of_nets(const struct run_record *record, const struct clm_score *score)
+{
+    if (is_regression(record))
+        return json_pack("{so so so so}", "loss", number(score->loss), "rmse", number(score->rmse), "mae",
+                         number(score->mae), "r2", number(score->r2));
+    return json_pack("{so so}", "loss", number(score->loss), "accuracy", number(score->accuracy));
+}
+
+/* Adds what is told of an ensemble; false if memory runs out. */
+static bool put_ensemble(json_t *report, const struct run_record *record)
+{
+    const struct clm_train_result *const result = record->result;
+    const struct clm_score validation = {.loss = result->kept.validation_loss,
+                                         .accuracy = result->kept.validation_accuracy,
+                                         .rmse = result->kept.validation_rmse,
+                                         .mae = result->kept.validation_mae,
+                                         .r2 = result->kept.validation_r2};
+    if (!has_nets(record))
+        return true;
+    bool is_whole = put(report, "nets", list_of(clm_model_nets(record->model), net_at, record));
+    if (is_whole && result->kept.has_validation)
+        is_whole = put(report, "val", score_of_nets(record, &validation)) &&
+                   put(report, "val_of_single_nets", score_of_nets(record, &result->nets_validation));
+    return is_whole && (!result->has_test ||
+                        put(report, "test_of_single_nets", score_of_nets(record, &result->nets_test)));
 }
 
 static json_t *class_weight_at(const void *weights, size_t index)
@@ -280,6 +328,10 @@ static json_t *report_of(const struct run_record *record)
         json_decref(report);
         return NULL;
     }
+    if (report && !put_ensemble(report, record)) {
+        json_decref(report);
+        return NULL;
+    }
     return report;
 }
 
@@ -363,9 +415,12 @@ static clm_status write_curves(const char *path, const struct run_record *record
     char *const title = make_title(record);
     if (!title)
         return clm_fail_host_memory(error, path, strlen(record->data->source));
-    const clm_status status = curves_draw(record->epochs, record->epoch_count,
-                                          record->result->has_test ? &record->result->test : NULL,
-                                          is_regression(record), title, path, error);
+    size_t count = 0; /* epochs of the first net */
+    while (count < record->epoch_count && record->epochs[count].net <= 1)
+        count++;
+    const clm_status status =
+        curves_draw(record->epochs, count, record->result->has_test ? &record->result->test : NULL,
+                    is_regression(record), title, path, error);
     free(title);
     return status;
 }

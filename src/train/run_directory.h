@@ -13,9 +13,10 @@ struct run_record {
     const struct clm_data *data;
     const struct clm_model *model;
     const struct clm_epoch *epochs;
-    size_t epoch_count; /* fewer than wanted if the run was stopped */
+    size_t epoch_count; /* fewer than wanted if the run was stopped; of an ensemble, of all nets together */
     const struct clm_train_result *result;
     const struct row_weights *weights; /* NULL, or empty, if all rows count the same */
+    const size_t *kept_epochs;         /* of each net of an ensemble */
 };
 
 /* A directory that one run has to itself. */

@@ -425,6 +425,7 @@ static clm_status train_and_test(struct training *t, struct clm_train_result *re
                                           .model = model,
                                           .epochs = t->epochs,
                                           .epoch_count = t->epoch_count,
+                                          .kept_epochs = t->ensemble->kept_epochs,
                                           .weights = &t->weights,
                                           .result = result};
         status = run_directory_write(options->out, &record, error);
