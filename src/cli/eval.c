@@ -84,6 +84,7 @@ static void print_measures(const struct report *report)
     char name[32];
     const struct prediction *const prediction = report->prediction;
     const struct clm_measures *const measures = report->measures;
+    print_nets(prediction->model);
     printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
            100 * prediction->score.accuracy);
     print_mean("balanced", measures->balanced_accuracy, "recall", measures);
@@ -199,7 +200,8 @@ static json_t *cli_eval_describe(const struct report *report)
                                                 json_number(report->top_accuracy))
                                     : json_null();
     return json_pack(
-        "{sI so so so so so so so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
+        "{sI sI so so so so so so so so so so so so so so so so}", "nets",
+        (json_int_t)clm_model_nets(prediction->model), "rows", (json_int_t)prediction->rows, "loss",
         json_number(prediction->score.loss), "accuracy", json_number(prediction->score.accuracy),
         "balanced_accuracy", json_number(measures->balanced_accuracy), "macro_f1",
         json_number(measures->macro_f1), "roc_auc", json_number(measures->roc_auc), "log_loss",

@@ -83,9 +83,10 @@ static json_t *describe_target(const struct target_report *report, size_t t)
 static json_t *describe_target_report(const struct target_report *report)
 {
     const struct clm_target_measures *const mean = &report->mean;
-    json_t *const object = json_pack("{sI ss so}", "rows", (json_int_t)report->prediction->rows, "loss_name",
-                                     clm_model_loss(report->prediction->model).name, "loss",
-                                     json_number(report->prediction->score.loss));
+    json_t *const object = json_pack(
+        "{sI sI ss so}", "nets", (json_int_t)clm_model_nets(report->prediction->model), "rows",
+        (json_int_t)report->prediction->rows, "loss_name", clm_model_loss(report->prediction->model).name,
+        "loss", json_number(report->prediction->score.loss));
     json_t *const list = json_array();
     if (report->are_marks) {
         json_object_put(object, "accuracy", json_number(mean->accuracy));
@@ -107,6 +108,7 @@ static int report_on_targets(const struct clm_settings *settings, const struct t
 {
     const char *const json = clm_settings_text(settings, "json");
     if (!is_json_alone(settings)) {
+        print_nets(report->prediction->model);
         printf("rows      %zu\nloss      %.5f  %s%s\n", report->prediction->rows,
                report->prediction->score.loss, clm_model_loss(report->prediction->model).name,
                report->are_marks ? "" : ", of standardised targets");

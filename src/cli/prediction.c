@@ -134,6 +134,12 @@ void prediction_free(struct prediction *prediction)
     *prediction = (struct prediction){0};
 }
 
+void print_nets(const struct clm_model *model)
+{
+    if (clm_model_nets(model) > 1)
+        printf("nets      %zu  predictions are their mean\n", clm_model_nets(model));
+}
+
 size_t predicted_class(const struct prediction *prediction, size_t row)
 {
     const float *const p = prediction->probabilities + row * prediction->classes;

@@ -40,6 +40,9 @@ void prediction_free(struct prediction *prediction);
 CLM_MUST_CHECK clm_status eval_targets(struct invocation *in, const struct prediction *prediction,
                                        struct clm_error *error);
 
+/* "nets      3  predictions are their mean"; nothing for a model of one net. */
+void print_nets(const struct clm_model *model);
+
 /* The first of a row's largest probabilities. */
 size_t predicted_class(const struct prediction *prediction, size_t row);
 

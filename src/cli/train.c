@@ -362,7 +362,7 @@ static void print_calibration(const struct clm_calibration *calibration)
 }
 
 /* Says why training has ended before its last epoch. The table shows that of each net of an ensemble. */
-static void tell_end(const struct training_run *run, const struct clm_train_result *result)
+static void tell_early_end(const struct training_run *run, const struct clm_train_result *result)
 {
     const size_t epochs = clm_settings_count(run->settings, "epochs"),
                  nets = clm_settings_count(run->settings, "ensemble");
@@ -387,7 +387,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
                          const struct clm_data *data)
 {
     const char *const out = clm_settings_text(run->settings, "out");
-    tell_end(run, result);
+    tell_early_end(run, result);
     if (!run->is_quiet)
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);

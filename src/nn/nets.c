@@ -57,7 +57,7 @@ clm_status clm_model_add_net(struct clm_model *model, struct clm_model *net, str
 }
 
 /* Exchanges what nets differ in. */
-static void exchange(struct clm_model *a, struct clm_model *b)
+static void exchange_nets(struct clm_model *a, struct clm_model *b)
 {
     const uint64_t seed = a->seed;
     a->seed = b->seed;
@@ -75,7 +75,7 @@ void nets_keep(struct clm_model *model, const bool *is_kept)
     size_t kept = 0;
     for (size_t n = 0; n < nets; n++) {
         if (is_kept[n] && kept != n)
-            exchange(model_net(model, kept), model_net(model, n));
+            exchange_nets(model_net(model, kept), model_net(model, n));
         kept += is_kept[n];
     }
     for (; model->other_count >= kept; model->other_count--)

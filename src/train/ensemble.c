@@ -43,7 +43,7 @@ bool ensemble_is_stopped(const struct ensemble *all)
 }
 
 /* Takes the next net that is to be trained; false if there is none. */
-static bool take_net(struct ensemble *all, size_t *number)
+static bool take_next_net(struct ensemble *all, size_t *number)
 {
     pthread_mutex_lock(&all->mutex);
     const bool is_there = all->next < all->count && !all->has_failed;
@@ -70,15 +70,15 @@ static void note_failure(struct ensemble *all, size_t number, clm_status status,
     pthread_mutex_unlock(&all->mutex);
 }
 
-/* Trains nets until there are no more, or training is stopped. */
-static void train_nets(struct training *t)
+/* Trains net number `number`, then others, until there are no more, or training is stopped. */
+static void train_nets_from(struct training *t, size_t number)
 {
     struct ensemble *const all = t->ensemble;
     struct clm_error error = {.status = CLM_OK};
     clm_status status = CLM_OK;
-    size_t number = 0;
-    while (status == CLM_OK && !stop_is_asked(t->options->hooks.stop) && take_net(all, &number))
+    do
         status = train_net(t, number, &error);
+    while (status == CLM_OK && !stop_is_asked(t->options->hooks.stop) && take_next_net(all, &number));
     if (status != CLM_OK)
         note_failure(all, number, status, &error);
 }
@@ -96,10 +96,11 @@ static void *run_helper(void *argument)
     struct clm_memory_plan plan;
     struct clm_error error = {.status = CLM_OK};
     const clm_status status = train_prepare(t, &plan, &error);
-    if (status == CLM_OK)
-        train_nets(t);
-    else if (status != CLM_ERROR_STOPPED)
-        note_failure(t->ensemble, t->ensemble->next, status, &error);
+    size_t number = 0;
+    if (status != CLM_OK && status != CLM_ERROR_STOPPED)
+        note_failure(t->ensemble, 0, status, &error);
+    else if (status == CLM_OK && take_next_net(t->ensemble, &number))
+        train_nets_from(t, number);
     training_free(t);
     return NULL;
 }
@@ -113,6 +114,7 @@ clm_status ensemble_run(struct training *t, struct clm_error *error)
     struct helper *const helpers = calloc(helper_count + 1, sizeof *helpers);
     if (!helpers)
         return clm_fail_host_memory(error, "the nets of an ensemble", all->at_once * sizeof *helpers);
+    all->next = 1; /* the first is of this thread, whose net and data the scores of the mean then use */
     for (size_t h = 0; h < helper_count; h++) {
         helpers[h].training = (struct training){.be = t->options->hooks.more_backends[h],
                                                 .data = t->data,
@@ -121,7 +123,7 @@ clm_status ensemble_run(struct training *t, struct clm_error *error)
                                                 .rows = t->data->train};
         helpers[h].is_running = !pthread_create(&helpers[h].thread, NULL, run_helper, &helpers[h]);
     }
-    train_nets(t);
+    train_nets_from(t, 0);
     for (size_t h = 0; h < helper_count; h++)
         if (helpers[h].is_running)
             pthread_join(helpers[h].thread, NULL);

@@ -60,7 +60,7 @@ static void add_probabilities(struct pool *pool, const float *z, double *sums)
 }
 
 /* 1 / (1 + exp(-z)); above 0 for any z that a float holds and that tells anything. */
-static double probability(double z)
+static double sigmoid_within(double z)
 {
     enum { SURE = 700 }; /* exp(-700) is still a number */
     const double e = exp(-fmin(fabs(z), SURE));
@@ -76,8 +76,8 @@ void pool_add(struct pool *pool, float *outputs)
             add_probabilities(pool, outputs + r * pool->width, pool->sums + r * pool->width);
     else if (loss->kind == LOSS_BINARY)
         for (size_t i = 0; i < count; i++) {
-            pool->sums[i] += probability((double)outputs[i]);
-            pool->others[i] += probability(-(double)outputs[i]);
+            pool->sums[i] += sigmoid_within((double)outputs[i]);
+            pool->others[i] += sigmoid_within(-(double)outputs[i]);
         }
     else {
         outputs_sort(pool->model, outputs, pool->rows);

@@ -166,7 +166,10 @@ static json_t *epoch_at(const void *record_, size_t index)
     json_t *const object = json_pack("{sI}", "epoch", (json_int_t)epoch->epoch);
     bool is_whole = object != NULL;
     for (size_t i = 0; is_whole && i < count; i++)
-        is_whole = put(object, figures[i].name, figures[i].is_there ? number(figures[i].value) : json_null());
+        is_whole = put(object, figures[i].name,
+                       !strcmp(figures[i].name, "net") ? json_integer((json_int_t)epoch->net)
+                       : figures[i].is_there           ? number(figures[i].value)
+                                                       : json_null());
     if (is_whole)
         return object;
     json_decref(object);
