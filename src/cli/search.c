@@ -423,7 +423,7 @@ static clm_status open_crew(struct searching *s, struct clm_error *error)
     if (!jobs) {
         if ((status = search_crew_open(&s->crew, 1, &asked, s->data, error)))
             return status;
-        jobs = parts_suitable(s->crew.jobs[0].backend, step_products(s));
+        jobs = shares_suitable(s->crew.jobs[0].backend, step_products(s));
     }
     jobs = jobs > CREW_MOST ? CREW_MOST : jobs;
     jobs = jobs > s->record.trial_count && s->record.trial_count ? s->record.trial_count : jobs;

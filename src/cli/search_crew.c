@@ -47,12 +47,12 @@ static void *run_job(void *argument)
 clm_status search_crew_open(struct search_crew *crew, size_t jobs, const struct clm_backend_options *options,
                             const struct clm_data *data, struct clm_error *error)
 {
-    struct clm_backend *parts[PARTS_MOST];
+    struct clm_backend *parts[SHARES_MOST];
     memset(crew, 0, sizeof *crew);
     crew->data = data;
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->ended, NULL);
-    const clm_status status = parts_open(options, jobs, parts, error);
+    const clm_status status = shares_open(options, jobs, parts, error);
     for (crew->count = 0; crew->count < jobs; crew->count++) {
         struct search_job *const job = &crew->jobs[crew->count];
         job->crew = crew;

@@ -1,15 +1,15 @@
 /* Trains the nets of a search, several at once: each in a thread of its own, on a backend of its own, which
- * on a CPU has an equal share of the cores: see cli/parts.h. */
+ * on a CPU has an equal share of the cores: see cli/shares.h. */
 #ifndef CLM_CLI_SEARCH_CREW_H
 #define CLM_CLI_SEARCH_CREW_H
 
-#include "cli/parts.h"
+#include "cli/shares.h"
 #include "cli/search.h"
 
 #include <pthread.h>
 #include <signal.h>
 
-enum { CREW_MOST = PARTS_MOST };
+enum { CREW_MOST = SHARES_MOST };
 
 /* A net in training. */
 struct search_job {

@@ -1,7 +1,7 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/train.h"
 
-#include "cli/parts.h"
+#include "cli/shares.h"
 #include "cli/prediction.h"
 #include "cli/signals.h"
 
@@ -609,7 +609,7 @@ clm_status create_model(const struct clm_settings *settings, const struct clm_da
 
 /* Opens the device, once for each net that is trained at the same time. */
 static clm_status open_parts(struct invocation *in, const struct clm_model *model,
-                             struct clm_backend *parts[PARTS_MOST], size_t *count, struct clm_error *error)
+                             struct clm_backend *parts[SHARES_MOST], size_t *count, struct clm_error *error)
 {
     const struct clm_backend_options asked = backend_options(in);
     const size_t nets = clm_model_nets(model), jobs = clm_settings_count(in->settings, "jobs"),
@@ -617,16 +617,16 @@ static clm_status open_parts(struct invocation *in, const struct clm_model *mode
     size_t suitable = nets > 1 ? jobs : 1;
     clm_status status = CLM_OK;
     *count = 1;
-    if (suitable <= 1 && (status = parts_open(&asked, 1, parts, error)))
+    if (suitable <= 1 && (status = shares_open(&asked, 1, parts, error)))
         return status;
     if (!suitable)
-        suitable = parts_suitable(parts[0], (double)clm_model_parameters(model) * (double)batch);
+        suitable = shares_suitable(parts[0], (double)clm_model_parameters(model) * (double)batch);
     suitable = suitable > nets ? nets : suitable;
     if (suitable <= 1)
         return CLM_OK;
-    parts_close(parts);
+    shares_close(parts);
     *count = suitable;
-    return parts_open(&asked, suitable, parts, error);
+    return shares_open(&asked, suitable, parts, error);
 }
 
 static clm_status run_train(struct invocation *in, struct clm_error *error)
@@ -643,7 +643,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
                                     .user = &run};
     struct clm_data *data = NULL;
     struct clm_model *model = NULL, *from = NULL;
-    struct clm_backend *backends[PARTS_MOST] = {NULL}, *backend;
+    struct clm_backend *backends[SHARES_MOST] = {NULL}, *backend;
     size_t backend_count = 0;
     struct clm_train_result result;
     struct clm_standardised fitted;
@@ -696,7 +696,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         print_result(&run, &result, data);
 cleanup:
     free(weights);
-    parts_close(backends);
+    shares_close(backends);
     clm_model_free(model);
     clm_model_free(from);
     clm_data_close(data);
