@@ -517,8 +517,8 @@ struct clm_model_options {
     /* NULL: cross-entropy. The last of `sizes` is the number of classes, or of targets; for the loss quantile
      * the number of targets times that of quantiles. */
     const struct clm_loss *loss;
-    /* Nets of an ensemble, up to 64; 0 is 1. Net n is drawn with the seed + n. If `init` is a file, net n takes
-     * the file's net n, from the first again if there are fewer. */
+    /* Nets of an ensemble, up to 64; 0 is 1. Net n is drawn with the seed + n. If `init` is a file, net n
+     * takes the file's net n, from the first again if there are fewer. */
     size_t nets;
 };
 
@@ -533,8 +533,8 @@ void clm_model_free(struct clm_model *model);
  * Predictions are means over the nets: of the probabilities of classes, or of the predicted numbers. What
  * else a model says is the same for all of its nets. */
 size_t clm_model_nets(const struct clm_model *model);
-/* Net `index`, from 0, which the model owns; NULL if there is none. Net 0 is the model itself: what it says of
- * parameters is about that net. */
+/* Net `index`, from 0, which the model owns; NULL if there is none. Net 0 is the model itself: what it says
+ * of parameters is about that net. */
 const struct clm_model *clm_model_net(const struct clm_model *model, size_t index);
 /* Adds a net, and takes it over unless it fails. CLM_ERROR_SHAPE unless it has the same layers and loss, and
  * is one net. */
@@ -899,9 +899,9 @@ struct clm_train_hooks {
     void (*on_warning)(void *user, const struct clm_warning *warning);
     const struct clm_range *range;
     bool without_test; /* the test part is neither uploaded nor scored; memory is planned for it even so */
-    /* For an ensemble: backends besides that of clm_train, with which other nets are trained at the same time,
-     * each by a thread of its own. They may be parts of one device. The bits are the same as with one backend.
-     * No two callbacks run at the same time. */
+    /* For an ensemble: backends besides that of clm_train, with which other nets are trained at the same
+     * time, each by a thread of its own. They may be parts of one device. The bits are the same as with one
+     * backend. No two callbacks run at the same time. */
     struct clm_backend *const *more_backends;
     size_t more_count;
     void *reserved[3]; /* NULL: for later versions */
@@ -936,10 +936,10 @@ struct clm_train_result {
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
     struct clm_calibration calibration;
-    /* Nets that the model has now: of an ensemble whose training was stopped, those that were trained to their
-     * end; or, if there are none, those with an epoch. For an ensemble, `epochs` and `kept` are those of its
-     * first net, but with the ensemble's scores of validation rows in `kept`; and these are the means of the
-     * single nets' scores. Their rows are 0 if there are none. */
+    /* Nets that the model has now: of an ensemble whose training was stopped, those that were trained to
+     * their end; or, if there are none, those with an epoch. For an ensemble, `epochs` and `kept` are those
+     * of its first net, but with the ensemble's scores of validation rows in `kept`; and these are the means
+     * of the single nets' scores. Their rows are 0 if there are none. */
     size_t nets;
     struct clm_score nets_validation, nets_test;
 };

@@ -114,6 +114,11 @@ clm_status portable_create(const struct clm_model *model, struct portable *out, 
                              .features = clm_model_width(model, 0),
                              .outputs = clm_model_width(model, clm_model_depth(model)),
                              .depth = clm_model_depth(model)};
+    if (clm_model_nets(model) > 1)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "the model is an ensemble of %zu nets, and only single nets are exported; train one net",
+            clm_model_nets(model));
     out->layers = calloc(out->depth, sizeof *out->layers);
     bool is_whole = out->layers != NULL;
     for (size_t l = 0; is_whole && l < out->depth; l++)

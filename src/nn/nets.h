@@ -1,6 +1,6 @@
-/* The nets of an ensemble, in one model and in its file. Net 0 is the model itself; its tensors have the names
- * of any model's. Those of net N > 0 are named nets.N.layers.0.weight and so on, and the metadata "nets" says
- * how many there are. Inputs, targets and names are the same for all. */
+/* The nets of an ensemble, in one model and in its file. Net 0 is the model itself; its tensors have the
+ * names of any model's. Those of net N > 0 are named nets.N.layers.0.weight and so on, and the metadata
+ * "nets" says how many there are. Inputs, targets and names are the same for all. */
 #ifndef CLM_NN_NETS_H
 #define CLM_NN_NETS_H
 

@@ -105,8 +105,8 @@ static void *run_helper(void *argument)
     return NULL;
 }
 
-/* Trains all nets, with the hooks' other backends, too. A thread that cannot be started leaves its nets to the
- * others. */
+/* Trains all nets, with the hooks' other backends, too. A thread that cannot be started leaves its nets to
+ * the others. */
 clm_status ensemble_run(struct training *t, struct clm_error *error)
 {
     struct ensemble *const all = t->ensemble;

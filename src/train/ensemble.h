@@ -1,5 +1,5 @@
-/* The nets of an ensemble in training: one after another, and on several backends at once, each of which has a
- * thread. A training of one net is an ensemble of one. */
+/* The nets of an ensemble in training: one after another, and on several backends at once, each of which has
+ * a thread. A training of one net is an ensemble of one. */
 #ifndef CLM_TRAIN_ENSEMBLE_H
 #define CLM_TRAIN_ENSEMBLE_H
 

@@ -138,6 +138,7 @@ refused() {
 }
 refused 'no net' 'ensemble' train --data train.csv --ensemble 0
 refused 'too many nets' 'ensemble' train --data train.csv --ensemble 65
+refused 'export' 'an ensemble of 3 nets' export reference-1 --to npz --out all.npz
 refused 'a net diverges' 'net 1 of 2: training diverged' train --data train.csv --ensemble 2 --lr 1e9 --optimizer sgd --jobs 1 --backend reference --epochs 2
 sed 's/"nets":"3"/"nets":"7"/' moved.safetensors >missing.safetensors
 refused 'a file without all nets' 'net 3 of 7' predict missing.safetensors --data test.csv
