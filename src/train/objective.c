@@ -66,5 +66,9 @@ clm_status clm_settings_loss(const struct clm_settings *settings, struct clm_los
         (status = refuse_number(settings, "delta", kind, LOSS_HUBER, error)) ||
         (status = refuse_number(settings, "quantiles", kind, LOSS_QUANTILE, error)))
         return status;
+    if (out->smoothing > 0 && clm_settings_text(settings, "class-weight"))
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "class-weight label-smoothing",
+            "class-weight and label-smoothing cannot go together: what smoothing gives to each class would have that class's weight, but a row has one weight; leave one of them out, or set label-smoothing to 0");
     return quantiles ? read_quantiles(quantiles, out, error) : CLM_OK;
 }

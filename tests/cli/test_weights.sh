@@ -54,6 +54,7 @@ more() {
     cp out unquoted
     succeeds $train --class-weight '"well"=1,"ill"=25' --test test.csv --quiet
     check 'names in quotes' cmp -s out unquoted
+    fails 'class-weight and label-smoothing cannot go together' $train --class-weight balanced --label-smoothing 0.1
     for wrong in 'sick=2 there.is.no.class.sick' '2=1 there.is.no.class.2' 'il=2 did.you.mean.ill' 'ill=-1 finite' 'ill no.class.with.its.weight' 'ill=0,well=0 have.the.weight.0'; do
         fails "${wrong#* }.*see --class-weight" $train --class-weight "${wrong% *}"
     done
