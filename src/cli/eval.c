@@ -99,7 +99,7 @@ static void print_measures(const struct report *report)
     if (report->top)
         printf("%-9s %.2f %%  of the labels are among the %zu largest probabilities\n",
                top_name(name, report->top), 100 * report->top_accuracy, report->top);
-    printf("sure      %.2f %%  mean confidence: of the largest probability of each row\n",
+    printf("confidence %.2f %%  mean of the largest probability of each row\n",
            100 * measures->mean_confidence);
     printf("ECE       %.2f %%  expected calibration error, in %d bins\n", 100 * measures->calibration_error,
            CLM_CALIBRATION_BINS);

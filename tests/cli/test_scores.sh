@@ -30,7 +30,7 @@ on='--data train.csv --test test.csv --backend reference'
 {
     succeeds eval run $on --json scores.json --reliability drawn.png
     check 'eval: top 5 of more than five classes' has_line out '^top 5     [0-9.]+ %  of the labels are among the 5 largest'
-    check 'eval: mean confidence' has_line out '^sure      [0-9.]+ %  mean confidence'
+    check 'eval: mean confidence' has_line out '^confidence [0-9.]+ %  mean of the largest probability'
     check 'eval: calibration error' has_line out '^ECE       [0-9.]+ %  expected calibration error, in 15 bins$'
     check 'eval: Brier score' has_line out '^Brier     0\.[0-9]{5}$'
     check 'eval --json: k' sh -c "tr -d ' \n' <scores.json | grep -Eq '\"top\":\{\"k\":5,\"accuracy\":[0-9.]+\}'"
