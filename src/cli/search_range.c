@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STEPS_LEAST 100 /* unless --steps says others */
 #define STEPS_MOST  400
@@ -184,10 +185,13 @@ static clm_status finish_range(struct ranging *r, struct clm_error *error)
     return status;
 }
 
-static clm_status make_range_folder(const struct clm_settings *settings, struct clm_error *error)
+/* *is_new: it was not there. */
+static clm_status make_range_folder(const struct clm_settings *settings, bool *is_new,
+                                    struct clm_error *error)
 {
     const char *const folder = clm_settings_text(settings, "out");
-    if (!folder || !mkdir(folder, 0777) || errno == EEXIST)
+    *is_new = folder && !mkdir(folder, 0777);
+    if (!folder || *is_new || errno == EEXIST)
         return CLM_OK;
     return fail(error, CLM_ERROR_IO, "%s: it cannot be made: %s", folder, strerror(errno));
 }
@@ -211,10 +215,11 @@ clm_status search_range_test(struct invocation *in, struct clm_error *error)
                                   .to = clm_settings_number(in->settings, "to"),
                                   .on_step = hear_range_step},
                         .lowest = HUGE_VAL};
+    bool has_new_folder = false;
     check_range_options(in->settings);
     clm_status status = prepare_range(&r, error);
     if (status == CLM_OK)
-        status = make_range_folder(in->settings, error);
+        status = make_range_folder(in->settings, &has_new_folder, error);
     if (status == CLM_OK) {
         if (!clm_settings_count(in->settings, "quiet"))
             printf("range     %zu steps of %s rows of %s, learning rates from %g to %g\n\n", r.range.steps,
@@ -226,6 +231,8 @@ clm_status search_range_test(struct invocation *in, struct clm_error *error)
     }
     if (status == CLM_OK)
         status = finish_range(&r, error);
+    if (status != CLM_OK && has_new_folder)
+        (void)rmdir(clm_settings_text(in->settings, "out")); /* if it is empty */
     free(r.rates);
     free(r.losses);
     free(r.smoothed);

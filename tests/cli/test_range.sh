@@ -32,6 +32,9 @@ test='search --range-test --data rows.csv --backend reference --hidden 16'
         run ${test% --to *} $wrong
         check "$wrong is refused" [ "$status" -eq 2 ]
     done
+    sed 's/^[1-9][0-9]*,/3e38,/' rows.csv >huge.csv
+    fails 'the loss of the first step is no finite number' search --range-test --data huge.csv --backend blas --standardize none --init normal:100 --out nothing
+    check 'no first step: no folder' [ ! -e nothing ]
     run search --data rows.csv
     check 'search: --over is needed' [ "$status" -eq 2 ]
     check 'search: or --range-test' has_line err '^clmlp: search: --over is needed, .*or --range-test'
