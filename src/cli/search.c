@@ -335,6 +335,19 @@ static void check_init(const char *init)
                     init);
 }
 
+/* Ends the program if --layers and --hidden, each an option or a dimension, both say the hidden layers. */
+static void check_one_net(const struct clm_settings *settings, const struct search_space *space)
+{
+    bool has_layers = clm_settings_is_set(settings, "layers"),
+         has_hidden = clm_settings_is_set(settings, "hidden");
+    for (size_t d = 0; d < space->count; d++) {
+        has_layers = has_layers || !strcmp(space->dimensions[d].setting->name, "layers");
+        has_hidden = has_hidden || !strcmp(space->dimensions[d].setting->name, "hidden");
+    }
+    if (has_layers && has_hidden)
+        wrong_usage("search", "--over: layers and hidden both say the hidden layers; leave one of them out");
+}
+
 /* Ends the program if --over or --init makes no sense. */
 static clm_status read_space(struct searching *s, struct clm_error *error)
 {
@@ -343,6 +356,8 @@ static clm_status read_space(struct searching *s, struct clm_error *error)
     check_init(clm_settings_text(settings, "init"));
     if (status == CLM_ERROR_ARGUMENT)
         wrong_usage("search", "--%s", error->message);
+    if (status == CLM_OK)
+        check_one_net(settings, &s->space);
     for (size_t d = 0; status == CLM_OK && d < s->space.count; d++) {
         const char *const name = s->space.dimensions[d].setting->name;
         if (!strcmp(name, "epochs"))

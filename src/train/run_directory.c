@@ -254,6 +254,8 @@ static json_t *run_directory_augmentation_of(const struct clm_augmentation *chan
 static json_t *setting_of(const struct clm_settings *settings, const struct clm_setting *setting)
 {
     const char *const name = setting->name, *const words = clm_settings_text(settings, name);
+    if (!strcmp(name, "hidden") && clm_settings_text(settings, "layers"))
+        return json_null(); /* its default, which layers replaces */
     const size_t *sizes;
     size_t count;
     if (setting->type == CLM_SETTING_AUGMENTATION)

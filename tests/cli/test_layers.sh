@@ -72,6 +72,7 @@ check 'no others' [ "$(wc -l <names)" -eq 14 ]
     succeeds $quick --backend blas --layers 'input drop=0.125, 16 norm=batch drop=0.25, 16 drop=0.25 norm=batch' --out each
     check 'options as the text' cmp all/model.safetensors each/model.safetensors
     succeeds $quick --backend blas --layers '16,16,2' --out plain
+    check 'run.json: no widths beside the layers' has_line plain/run.json '^ *"hidden": null'
     succeeds $quick --backend blas --hidden 16,16 --out hidden
     check 'a text of widths is a list of widths' cmp plain/model.safetensors hidden/model.safetensors
     check 'a plain net has nothing new in its file' sh -c "! grep -aq 'norm\|drop\|skip' plain/model.safetensors"
@@ -83,6 +84,11 @@ check 'no others' [ "$(wc -l <names)" -eq 14 ]
     run $quick --layers 16 --hidden 16
     check 'both lists: wrong usage' [ "$status" -eq 2 ]
     check 'both lists: says it' has_line err '--layers and --hidden both say the hidden layers'
+    for both in '--layers 16 --over hidden=8/16' '--hidden 8 --over layers=8/16' '--over layers=8/16,hidden=8/16'; do
+        run search --data rings.csv $both
+        check "search $both: wrong usage" [ "$status" -eq 2 ]
+        check "search $both: says it" has_line err 'layers and hidden both say the hidden layers'
+    done
     run $quick --layers '16, 16 gelo'
     check 'a wrong word: wrong usage' [ "$status" -eq 2 ]
     check 'a wrong word: says where' has_line err 'item 2, " 16 gelo": there is no word gelo; did you mean gelu'
