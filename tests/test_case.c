@@ -207,10 +207,61 @@ START_TEST(of_steps_with_pictures)
     struct clm_backend *const backend = backend_to_spoil();
     spoilt.gather = gather_wrong_for_pictures;
     verify_operation(backend, "training_steps", NULL, UNLIMITED);
-    ck_assert_uint_eq(verified.failures, 2); /* without weights and with them */
-    for (size_t i = 0; i < 2; i++)
+    ck_assert_uint_eq(verified.failures, 3); /* without weights, with them, and smoothed */
+    for (size_t i = 0; i < verified.failures; i++)
         ck_assert_str_eq(verified.failed[i].smallest, "27-2 B=1 N=1 x1 momentum=0 l2=0 augmented");
     clm_backend_close(backend);
+}
+END_TEST
+
+/* Wrong with two quantiles of a target, and for three smoothed rows. */
+static clm_status loss_wrong_with_its_numbers(struct clm_backend *be, const struct loss *loss,
+                                              const struct tensor *Z, const struct targets *targets,
+                                              struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.loss_gradient(be, loss, Z, targets, dZ, sums, e);
+    const bool is_smoothed = loss->smoothing > 0 && Z->rows >= 3;
+    if (dZ && (is_smoothed || (loss->kind == LOSS_QUANTILE && loss->quantile_count >= 2)))
+        *last_of(dZ) += 1;
+    return status;
+}
+
+START_TEST(of_steps_with_losses)
+{
+    static const char of_smoothed[] = "1-1 B=3 N=3 x1 momentum=0 l2=0 smoothing=0.1",
+                      of_quantiles[] = "1-2 B=1 N=1 x1 momentum=0 l2=0 loss=quantile quantiles=2";
+    struct clm_backend *const backend = backend_to_spoil();
+    spoilt.loss_gradient = loss_wrong_with_its_numbers;
+    verify_operation(backend, "training_steps", NULL, UNLIMITED);
+    ck_assert_uint_eq(verified.failures, 3);
+    for (size_t i = 0; i < verified.failures; i++)
+        ck_assert_str_eq(verified.failed[i].smallest,
+                         strstr(verified.failed[i].shape, "smoothing") ? of_smoothed : of_quantiles);
+    verify_operation(backend, "training_steps", of_quantiles, UNLIMITED);
+    ck_assert_uint_eq(verified.failures, 1);
+    verify_operation(backend, "training_steps", "1-2 B=1 N=1 x1 momentum=0 l2=0 loss=quantile", UNLIMITED);
+    ck_assert_uint_eq(verified.failures, 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* What is no case of training steps. */
+START_TEST(steps_with_losses_that_cannot_be)
+{
+    static const char *const shapes[] = {
+        "1-3 B=1 N=1 x1 momentum=0 l2=0 loss=quantile quantiles=2",
+        "1-9 B=1 N=1 x1 momentum=0 l2=0 loss=quantile quantiles=9",
+        "1-2 B=1 N=1 x1 momentum=0 l2=0 loss=squared quantiles=2",
+        "1-2 B=1 N=1 x1 momentum=0 l2=0 smoothing=0.1 loss=focal",
+        "1-2 B=1 N=1 x1 momentum=0 l2=0 smoothing=1.1",
+        "12-2 B=1 N=1 x1 momentum=0 l2=0 loss=squared augmented",
+        "1-2 B=1 N=1 x1 momentum=0 l2=0 loss=square",
+    };
+    struct step_case which;
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        ck_assert_int_eq(steps_parse(shapes[i], &which, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(steps_parse("12-2 B=1 N=1 x1 momentum=0 l2=0 loss=focal augmented", &which, &error),
+                     CLM_OK);
 }
 END_TEST
 
@@ -327,6 +378,7 @@ int main(void)
         of_pictures,
         of_steps,
         of_steps_with_pictures,
+        of_steps_with_losses,
         of_what_is_defined,
         none_is_looked_for_without_time,
     };
@@ -335,6 +387,7 @@ int main(void)
     for (size_t i = 0; i < COUNT_OF(searches); i++)
         if (test_in_sample(i, 2))
             tcase_add_test(smallest, searches[i]);
+    tcase_add_test(errors, steps_with_losses_that_cannot_be);
     tcase_add_test(errors, an_error_is_a_failed_check);
     tcase_add_test(errors, a_device_that_answers_no_more_ends_it);
     suite_add_tcase(suite, smallest);

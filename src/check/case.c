@@ -99,9 +99,9 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* The most options of a case; steps have fourteen, and each layer between two others. */
-#define OPTIONS_MOST 24
-_Static_assert(17 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+/* The most options of a case; steps have nineteen, and each layer between two others. */
+#define OPTIONS_MOST 26
+_Static_assert(19 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 /* A member of a case, by offset and size. */
 struct field {
@@ -144,12 +144,13 @@ static const struct {
     {FIELD(variant, O), OF_LAYER | OF_ROWS | OF_WEIGHTS | OF_OUTPUTS, 1},
 };
 
-/* The kth size of a case that may shrink, and its least value; NULL after the last. */
+/* The kth size of a case that may shrink, and its least value; NULL after the last. A net's outputs stay a
+ * multiple of the quantiles of a target. */
 static size_t *size_of_case(struct check_case *which, size_t k, size_t *least)
 {
     struct step_case *const s = &which->steps;
     size_t *const others[] = {&s->rows, &s->batch, &s->epochs};
-    *least = 1;
+    *least = !which->operation && k == steps_depth(s) ? size_max(s->quantiles, 1) : 1;
     if (!which->operation && k <= steps_depth(s))
         return &s->widths[k];
     if (!which->operation)
@@ -174,6 +175,7 @@ static bool case_cut(struct check_case *which, size_t k, size_t divisor)
     if (!size || *size <= least)
         return false;
     *size = size_max(*size - size_max(*size / divisor, 1), least);
+    *size -= *size % size_max(least, 1);
     return true;
 }
 
@@ -240,6 +242,18 @@ static bool shrink_pictures(struct step_case *s)
     return false;
 }
 
+/* The loss that most nets of verify have: plain cross-entropy, which has no gradient of a single class. */
+static bool take_cross_entropy(struct step_case *s)
+{
+    size_t *const classes = &s->widths[steps_depth(s)];
+    const bool is_another = s->loss != LOSS_CROSS_ENTROPY || s->smoothing != 0;
+    s->loss = LOSS_CROSS_ENTROPY;
+    s->smoothing = 0;
+    s->quantiles = 0;
+    *classes = is_another ? size_max(*classes, 2) : *classes;
+    return is_another;
+}
+
 /* The activation that most nets of verify have. */
 static bool take_relu(struct step_case *s)
 {
@@ -255,7 +269,8 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
         FIELD(step_case, rule),         FIELD(step_case, momentum),   FIELD(step_case, is_weighted),
         FIELD(step_case, is_augmented), FIELD(step_case, is_extreme), FIELD(step_case, is_float),
         FIELD(step_case, norm),         FIELD(step_case, drop),       FIELD(step_case, has_skips),
-        FIELD(step_case, average),      FIELD(step_case, parts),      FIELD(step_case, clip)};
+        FIELD(step_case, average),      FIELD(step_case, parts),      FIELD(step_case, clip),
+        FIELD(step_case, quantiles)};
     if (k < COUNT_OF(options))
         return leave_out(s, options[k]);
     switch (k - COUNT_OF(options)) {
@@ -263,8 +278,10 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
         return shrink_pictures(s);
     case 1:
         return take_relu(s);
+    case 2:
+        return take_cross_entropy(s);
     default:
-        return drop_layer(s, k - COUNT_OF(options) - 2);
+        return drop_layer(s, k - COUNT_OF(options) - 3);
     }
 }
 

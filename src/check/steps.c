@@ -24,7 +24,18 @@
 #define STEPS_MOST    65536 /* of each number of a case */
 #define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */
 
-enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_WEIGHTS, PART_COUNT };
+enum part {
+    PART_VALUES,
+    PART_LABELS,
+    PART_MEAN,
+    PART_SCALE,
+    PART_ORDER,
+    PART_WEIGHTS,
+    PART_TARGETS, /* of a loss with values, as the net sees them: with mean 0 and scale 1 */
+    PART_TARGET_MEAN,
+    PART_TARGET_SCALE,
+    PART_COUNT
+};
 
 /* All that a case needs on one side. */
 struct trainee {
@@ -41,6 +52,27 @@ size_t steps_depth(const struct step_case *which)
     return count - 1;
 }
 
+/* Numbers that no float holds exactly. */
+static struct loss loss_of_case(const struct step_case *which)
+{
+    struct loss loss = {
+        .kind = which->loss, .smoothing = which->smoothing, .gamma = 1.7, .delta = 0.7, .quantiles = {0.3}};
+    loss.quantile_count = size_max(which->quantiles, 1);
+    for (size_t q = 0; which->quantiles && q < loss.quantile_count; q++)
+        loss.quantiles[q] = ((double)q + 0.4) / (double)which->quantiles;
+    return loss;
+}
+
+static bool case_has_values(const struct step_case *which)
+{
+    return loss_table[which->loss].has_values;
+}
+
+static size_t steps_targets(const struct step_case *which)
+{
+    return which->widths[steps_depth(which)] / size_max(which->quantiles, 1);
+}
+
 /* Floats have the range of bytes; in an extreme case one in sixteen is far outside. */
 static double draw_value(const struct step_case *which, struct philox *random)
 {
@@ -49,6 +81,13 @@ static double draw_value(const struct step_case *which, struct philox *random)
     if (which->is_extreme && !philox_below(random, 16))
         return philox_below(random, 2) ? EXTREME : -EXTREME;
     return (float)(125 + 60 * philox_normal(random));
+}
+
+static double draw_target(const struct step_case *which, struct philox *random)
+{
+    if (which->loss == LOSS_BINARY)
+        return philox_below(random, 2);
+    return (float)philox_normal(random);
 }
 
 static void fill_part(double *values, size_t count, enum part part, const struct step_case *which,
@@ -72,6 +111,13 @@ static void fill_part(double *values, size_t count, enum part part, const struct
         case PART_WEIGHTS: /* 0 to 2, with the mean 1 */
             values[i] = (double)philox_below(random, 9) / 4;
             break;
+        case PART_TARGETS:
+            values[i] = draw_target(which, random);
+            break;
+        case PART_TARGET_MEAN:
+        case PART_TARGET_SCALE:
+            values[i] = part == PART_TARGET_SCALE;
+            break;
         default: /* an order in steps of 7, for rows that are no multiple of 7 */
             values[i] = (double)(7 * i % count);
         }
@@ -81,18 +127,23 @@ static clm_status create_parts(struct trainee *trainee, const struct step_case *
                                struct clm_error *error)
 {
     struct clm_backend *const be = trainee->net.be;
-    const size_t N = which->rows, I = which->widths[0], most = N * size_max(I, 1);
-    const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}, {1, N}};
+    const size_t N = which->rows, I = which->widths[0], T = steps_targets(which), most = N * size_max(I, T);
+    const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N},
+                                          {1, N}, {N, T}, {1, T}, {1, T}};
     const enum tensor_type types[PART_COUNT] = {which->is_float ? TENSOR_REAL : TENSOR_BYTE,
                                                 TENSOR_INDEX,
                                                 TENSOR_REAL,
                                                 TENSOR_REAL,
                                                 TENSOR_INDEX,
+                                                TENSOR_REAL,
+                                                TENSOR_REAL,
+                                                TENSOR_REAL,
                                                 TENSOR_REAL};
+    const int count = case_has_values(which) ? PART_COUNT : PART_TARGETS;
     struct philox random = philox_start(which->seed, RANDOM_TEST, 1);
     double *const values = malloc(most * sizeof *values);
     clm_status status = values ? CLM_OK : clm_fail_host_memory(error, "a check", most * sizeof *values);
-    for (int p = 0; status == CLM_OK && p < PART_COUNT; p++) {
+    for (int p = 0; status == CLM_OK && p < count; p++) {
         const size_t rows = shapes[p][0], columns = shapes[p][1];
         fill_part(values, rows * columns, (enum part)p, which, &random);
         status = tensor_create(be, types[p], rows, columns, &trainee->parts[p], error);
@@ -191,13 +242,29 @@ static struct augmentation steps_augmentation_of(const struct step_case *which, 
     };
 }
 
-/* The batch from row `first` on; it ends at the last row. */
-static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
-                                       const struct tensor *order, const struct augmentation *augmentation,
-                                       size_t first)
+/* What minibatches are made of. */
+struct step_data {
+    struct resident inputs, targets;
+    const struct tensor *order;
+};
+
+static struct step_data step_data_of(const struct trainee *trainee)
 {
-    return (struct minibatch){.data = data,
-                              .order = order,
+    const struct tensor *const parts = trainee->parts;
+    return (struct step_data){.inputs = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN],
+                                         parts[PART_SCALE], parts[PART_WEIGHTS]},
+                              .targets = {parts[PART_TARGETS], parts[PART_LABELS], parts[PART_TARGET_MEAN],
+                                          parts[PART_TARGET_SCALE]},
+                              .order = &parts[PART_ORDER]};
+}
+
+/* The batch from row `first` on; it ends at the last row. */
+static struct minibatch minibatch_from(const struct step_case *which, const struct step_data *data,
+                                       const struct augmentation *augmentation, size_t first)
+{
+    return (struct minibatch){.data = &data->inputs,
+                              .targets = case_has_values(which) ? &data->targets : NULL,
+                              .order = data->order,
                               .first = first,
                               .rows = size_min(which->batch, which->rows - first),
                               .augmentation = which->is_augmented ? augmentation : NULL,
@@ -241,13 +308,10 @@ static clm_status steps_take_step(struct trainee *trainee, const struct step_cas
 {
     const size_t batches = divide_up(which->rows, which->batch);
     const struct step step = step_of_case(which, epoch * batches + first / which->batch + 1);
-    const struct tensor *const parts = trainee->parts;
-    const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN], parts[PART_SCALE],
-                                  parts[PART_WEIGHTS]};
+    const struct step_data data = step_data_of(trainee);
     const struct augmentation augmentation = steps_augmentation_of(which, epoch);
-    const struct minibatch batch = minibatch_from(which, &data, &parts[PART_ORDER], &augmentation, first);
-    const struct minibatch next =
-        minibatch_from(which, &data, batch.order, &augmentation, first + batch.rows);
+    const struct minibatch batch = minibatch_from(which, &data, &augmentation, first);
+    const struct minibatch next = minibatch_from(which, &data, &augmentation, first + batch.rows);
     const struct minibatch begin = part_from(which, &batch, 0);
     clm_status status = first == 0 ? network_gather(&trainee->net, &begin, error) : CLM_OK;
     if (status == CLM_OK)
@@ -315,11 +379,13 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define WEIGHTED  " weighted"
 /* Numbers after the others, if one of them is not 0. */
 #define PENALTIES " l1=%lg decay=%lg"
-#define DROP      " drop=%lg"
+#define DROP      " drop="
 #define SKIPS     " skip"
 #define CLIPPED   " clip=%lg"
 #define AVERAGED  " average=%lg"
 #define IN_PARTS  " parts=%zu"
+#define SMOOTHED  " smoothing="
+#define QUANTILES " quantiles=%zu"
 
 /* " relu" if it is not what the nets of verify mostly have; "" if it is. */
 static const char *word_of(char word[24], bool is_usual, const char *name)
@@ -328,7 +394,7 @@ static const char *word_of(char word[24], bool is_usual, const char *name)
     return word;
 }
 
-#define EXTRAS_TEXT_MAX 144
+#define EXTRAS_TEXT_MAX 160
 
 /* The penalties as PENALTIES writes them, the clipping and so on; "" if they are 0. */
 static const char *extras_of(char text[EXTRAS_TEXT_MAX], const struct step_case *which)
@@ -346,13 +412,22 @@ static const char *extras_of(char text[EXTRAS_TEXT_MAX], const struct step_case 
     return text;
 }
 
-/* The share as DROP writes it; "" if it is 0. */
-static const char *drop_of(char text[24], const struct step_case *which)
+/* " drop=0.25"; "" if the number is 0. */
+static const char *number_of(char text[32], const char *name, double number)
 {
     text[0] = '\0';
-    if (which->drop != 0)
-        snprintf(text, 24, DROP, which->drop);
+    if (number != 0)
+        snprintf(text, 32, "%s%g", name, number);
     return text;
+}
+
+/* " loss=quantile quantiles=3"; "" for cross-entropy. */
+static const char *loss_word(char word[48], enum loss_kind loss, size_t quantiles)
+{
+    int used = snprintf(word, 48, "%s%s", loss ? " loss=" : "", loss ? loss_table[loss].name : "");
+    if (quantiles)
+        snprintf(word + used, 48 - (size_t)used, QUANTILES, quantiles);
+    return word;
 }
 
 /* " norm=batch"; "" if there is none. */
@@ -364,7 +439,8 @@ static const char *norm_word(char word[24], enum norm_kind norm)
 
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "", act[24], rule[24], extras[EXTRAS_TEXT_MAX], norm[24], drop[24];
+    char layers[72] = "", act[24], rule[24], extras[EXTRAS_TEXT_MAX], norm[24], drop[32], smoothing[32],
+         loss[48];
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
@@ -372,10 +448,12 @@ void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
     snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
              which->rows, which->epochs, which->momentum, which->l2);
     const char *const words[] = {extras_of(extras, which),
-                                 drop_of(drop, which),
+                                 number_of(drop, DROP, which->drop),
+                                 number_of(smoothing, SMOOTHED, which->smoothing),
                                  word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
                                  word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
                                  norm_word(norm, which->norm),
+                                 loss_word(loss, which->loss, which->quantiles),
                                  which->has_skips ? SKIPS : "",
                                  which->is_augmented ? AUGMENTED : "",
                                  which->is_float ? FLOATS : "",
@@ -413,7 +491,7 @@ static bool parse_flag(const char **text, const char *word)
 
 static void parse_vocabulary(const char **text, struct step_case *out)
 {
-    char word[24];
+    char word[48];
     out->act = ACTIVATION_RELU;
     for (int a = 0; a < ACTIVATION_COUNT; a++)
         if (parse_flag(text, word_of(word, a == ACTIVATION_RELU, activations[a].name)) && *word)
@@ -424,6 +502,20 @@ static void parse_vocabulary(const char **text, struct step_case *out)
     for (int n = 0; n < NORM_COUNT; n++)
         if (parse_flag(text, norm_word(word, (enum norm_kind)n)) && *word)
             out->norm = (enum norm_kind)n;
+    for (int l = 0; l < LOSS_COUNT; l++)
+        if (parse_flag(text, loss_word(word, (enum loss_kind)l, 0)) && *word)
+            out->loss = (enum loss_kind)l;
+}
+
+/* Whether the numbers of the loss are its own, and the net has outputs and batches for it. */
+static bool is_loss_sensible(const struct step_case *which)
+{
+    const bool has_quantiles = which->loss == LOSS_QUANTILE;
+    return which->smoothing >= 0 && which->smoothing <= 1 &&
+           (which->smoothing == 0 || which->loss == LOSS_CROSS_ENTROPY) &&
+           which->quantiles <= (has_quantiles ? QUANTILES_MOST : 0) &&
+           which->widths[steps_depth(which)] % size_max(which->quantiles, 1) == 0 &&
+           !(case_has_values(which) && which->is_augmented);
 }
 
 clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error)
@@ -442,9 +534,13 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
         flags += length;
     if (sscanf(flags, IN_PARTS "%n", &out->parts, &length) == 1)
         flags += length;
-    if (sscanf(flags, DROP "%n", &out->drop, &length) == 1)
+    if (sscanf(flags, DROP "%lg%n", &out->drop, &length) == 1)
+        flags += length;
+    if (sscanf(flags, SMOOTHED "%lg%n", &out->smoothing, &length) == 1)
         flags += length;
     parse_vocabulary(&flags, out);
+    if (sscanf(flags, QUANTILES "%n", &out->quantiles, &length) == 1)
+        flags += length;
     out->has_skips = parse_flag(&flags, SKIPS);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
@@ -457,6 +553,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
                        out->parts <= out->batch && out->drop >= 0 && out->drop < 1;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
+    is_sensible = is_sensible && is_loss_sensible(out);
     if (is_sensible && out->is_augmented) {
         const size_t side = pictures_side(out); /* counts up to the side: checked widths only */
         is_sensible = CHANNELS * side * side == out->widths[0];
@@ -510,6 +607,7 @@ clm_status steps_judge(struct clm_backend *device, struct clm_backend *bounds, c
     clm_status status = create_net_of_case(which, &model, error);
     if (status != CLM_OK)
         return status;
+    model->architecture.loss = loss_of_case(which);
     draw_parameters(model, which->seed);
     status = steps_train(&trained, device, model, which, error);
     if (status == CLM_OK && bounds)

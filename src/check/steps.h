@@ -24,6 +24,9 @@ struct step_case {
     enum norm_kind norm; /* of the hidden layers */
     double drop;         /* share of the inputs, and of the hidden layers' outputs */
     bool has_skips;      /* in hidden layers that are as wide as what they take */
+    enum loss_kind loss; /* with numbers of its own; one with values has no pictures, whose rows are mixed */
+    double smoothing;    /* of cross-entropy */
+    size_t quantiles;    /* of the loss quantile, for each target; 0: one */
     uint64_t seed;       /* of data and parameters */
 };
 

@@ -117,7 +117,23 @@ static void sweep_large(struct plan *plan)
         }
 }
 
-/* Nets of one to six layers, wide or narrow, over some steps; the last minibatch is mostly smaller. */
+/* A loss, weights of rows, clipping, a moving average and parts of batches, each in some of the nets. */
+static void draw_objective(struct philox *random, struct step_case *net)
+{
+    static const double clips[] = {0.01, 0.25, 100};
+    net->loss = (enum loss_kind)philox_below(random, LOSS_COUNT);
+    if (net->loss == LOSS_CROSS_ENTROPY)
+        net->smoothing = philox_below(random, 2) ? 0.1 : 0;
+    if (net->loss == LOSS_QUANTILE)
+        net->quantiles = philox_below(random, 3); /* all numbers of outputs are even */
+    net->is_weighted = philox_below(random, 2);
+    net->clip = philox_below(random, 2) ? clips[philox_below(random, COUNT_OF(clips))] : 0;
+    net->average = philox_below(random, 2) ? 0.9 : 0;
+    net->parts = philox_below(random, 2) * philox_below(random, (uint32_t)size_min(net->batch, 5) + 1);
+}
+
+/* Nets of one to six layers, wide or narrow, over some steps; the last minibatch is mostly smaller. Each with
+ * plain cross-entropy, and with what draw_objective draws. */
 static void sweep_nets(struct plan *plan, struct philox *random)
 {
     static const size_t classes[] = {2, 10, 1000};
@@ -133,6 +149,9 @@ static void sweep_nets(struct plan *plan, struct philox *random)
         net.l2 = philox_below(random, 2) ? 0.001 : 0;
         net.is_float = i % 3 == 0;
         net.is_extreme = i % 6 == 0;
+        plan_steps(plan, &net, ACTIVATION_RELU, RULE_SGD);
+        net.is_extreme = false; /* with a loss of values all numbers would grow from step to step */
+        draw_objective(random, &net);
         plan_steps(plan, &net, ACTIVATION_RELU, RULE_SGD);
     }
 }
