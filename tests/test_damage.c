@@ -144,54 +144,136 @@ static clm_status spoilt_update(struct clm_backend *be, struct parameter *parame
     return status;
 }
 
-static void put_spoilt(size_t operation)
+static clm_status spoilt_weights(struct clm_backend *be, const struct tensor *weights,
+                                 const struct tensor *order, size_t first, size_t turn, struct tensor *out,
+                                 struct clm_error *e)
 {
-    switch (operation) {
-    case 0:
-        spoilt.gather = spoilt_gather;
-        break;
-    case 1:
-        spoilt.linear_forward = spoilt_forward;
-        break;
-    case 2:
-        spoilt.softmax_xent = spoilt_xent;
-        break;
-    case 3:
-        spoilt.softmax = spoilt_softmax;
-        break;
-    case 4:
-        spoilt.linear_backward_input = spoilt_input;
-        break;
-    case 5:
-        spoilt.linear_backward_params = spoilt_params;
-        break;
-    case 6:
-        spoilt.linear_backward_update = spoilt_step;
-        break;
-    case 7:
-        spoilt.linear_update_forward = spoilt_step_forward;
-        break;
-    case 8:
-        spoilt.has_head = always_has_head;
-        spoilt.linear_softmax_backward = spoilt_softmax_backward;
-        break;
-    default:
-        spoilt.parameter_step = spoilt_update;
-    }
+    const clm_status status = right.gather_weights(be, weights, order, first, turn, out, e);
+    spoil(out);
+    return status;
 }
 
-static const char *const operation_names[] = {"gather",
-                                              "linear_forward",
-                                              "softmax_xent",
-                                              "softmax",
-                                              "linear_backward_input",
-                                              "linear_backward_params",
-                                              "linear_backward_update",
-                                              "linear_update_forward",
-                                              "linear_softmax_backward",
-                                              "update"};
-#define OPERATIONS (sizeof operation_names / sizeof *operation_names)
+static clm_status spoilt_loss(struct clm_backend *be, const struct loss *loss, const struct tensor *Z,
+                              const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                              struct clm_error *e)
+{
+    const clm_status status = right.loss_gradient(be, loss, Z, targets, dZ, sums, e);
+    if (dZ)
+        spoil(dZ);
+    return status;
+}
 
+static clm_status spoilt_finish(struct clm_backend *be, const struct tensor *Z, const struct finish *finish,
+                                struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.layer_finish(be, Z, finish, Y, e);
+    spoil(Y);
+    return status;
+}
+
+static clm_status spoilt_gate(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                              const struct gate *gate, struct tensor *dZ, struct clm_error *e)
+{
+    const clm_status status = right.gate_backward(be, dY, skip, gate, dZ, e);
+    spoil(dZ);
+    return status;
+}
+
+static clm_status spoilt_norm(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
+                              struct tensor *dN, struct clm_error *e)
+{
+    const clm_status status = right.norm_backward(be, norm, Z, dN, e);
+    spoil(dN);
+    return status;
+}
+
+static clm_status spoilt_clip(struct clm_backend *be, struct parameter *const *list, size_t count, double l1,
+                              double most, struct tensor *factor, struct clm_error *e)
+{
+    const clm_status status = right.clip_factor(be, list, count, l1, most, factor, e);
+    spoil(factor);
+    return status;
+}
+
+static clm_status spoilt_blends(struct clm_backend *be, const struct blend *list, size_t count,
+                                enum blend_way way, double share, struct clm_error *e)
+{
+    const clm_status status = right.blends(be, list, count, way, share, e);
+    spoil(list[0].into);
+    return status;
+}
+
+/* An operation, and wrong ones of its table; entries that are not NULL replace others. */
+struct wrong {
+    const char *operation;
+    struct backend_operations table;
+};
+
+static const struct wrong spoilt_ones[] = {
+    {"gather", {.gather = spoilt_gather}},
+    {"gather_weights", {.gather_weights = spoilt_weights}},
+    {"linear_forward", {.linear_forward = spoilt_forward}},
+    {"softmax_xent", {.softmax_xent = spoilt_xent}},
+    {"loss_gradient", {.loss_gradient = spoilt_loss}},
+    {"softmax", {.softmax = spoilt_softmax}},
+    {"layer_finish", {.layer_finish = spoilt_finish}},
+    {"gate_backward", {.gate_backward = spoilt_gate}},
+    {"norm_backward", {.norm_backward = spoilt_norm}},
+    {"linear_backward_input", {.linear_backward_input = spoilt_input}},
+    {"linear_backward_params", {.linear_backward_params = spoilt_params}},
+    {"linear_backward_update", {.linear_backward_update = spoilt_step}},
+    {"linear_update_forward", {.linear_update_forward = spoilt_step_forward}},
+    {"linear_softmax_backward",
+     {.has_head = always_has_head, .linear_softmax_backward = spoilt_softmax_backward}},
+    {"update", {.parameter_step = spoilt_update}},
+    {"clip_factor", {.clip_factor = spoilt_clip}},
+    {"blends", {.blends = spoilt_blends}},
+};
+
+static void put_in_losses_and_norms(const struct backend_operations *own)
+{
+    if (own->loss_gradient)
+        spoilt.loss_gradient = own->loss_gradient;
+    if (own->layer_finish)
+        spoilt.layer_finish = own->layer_finish;
+    if (own->gate_backward)
+        spoilt.gate_backward = own->gate_backward;
+    if (own->norm_backward)
+        spoilt.norm_backward = own->norm_backward;
+}
+
+static void put_in(const struct backend_operations *own)
+{
+    if (own->gather)
+        spoilt.gather = own->gather;
+    if (own->linear_forward)
+        spoilt.linear_forward = own->linear_forward;
+    if (own->softmax_xent)
+        spoilt.softmax_xent = own->softmax_xent;
+    if (own->softmax)
+        spoilt.softmax = own->softmax;
+    if (own->linear_backward_input)
+        spoilt.linear_backward_input = own->linear_backward_input;
+    if (own->linear_backward_params)
+        spoilt.linear_backward_params = own->linear_backward_params;
+    if (own->linear_backward_update)
+        spoilt.linear_backward_update = own->linear_backward_update;
+    if (own->linear_update_forward)
+        spoilt.linear_update_forward = own->linear_update_forward;
+    if (own->has_head) {
+        spoilt.has_head = own->has_head;
+        spoilt.linear_softmax_backward = own->linear_softmax_backward;
+    }
+    if (own->parameter_step)
+        spoilt.parameter_step = own->parameter_step;
+    if (own->gather_weights)
+        spoilt.gather_weights = own->gather_weights;
+    if (own->clip_factor)
+        spoilt.clip_factor = own->clip_factor;
+    if (own->blends)
+        spoilt.blends = own->blends;
+    put_in_losses_and_norms(own);
+}
 /* Stops at the first failure. */
 static struct verdict verify_only(struct clm_backend *backend, const char *operation,
                                   enum clm_verify_extent extent)
@@ -211,15 +293,16 @@ static struct verdict verify_only(struct clm_backend *backend, const char *opera
 START_TEST(every_damage_to_every_operation_is_noticed)
 {
     struct clm_backend *const backend = backend_to_spoil();
-    put_spoilt((size_t)_i);
+    const char *const operation = spoilt_ones[_i].operation;
+    put_in(&spoilt_ones[_i].table);
     for (int d = 0; d < DAMAGE_COUNT; d++) {
         char what[128];
         if (!test_in_sample((size_t)(_i + d), 2))
             continue;
         damage = (enum damage)d;
-        snprintf(what, sizeof what, "%s %s", operation_names[_i], damages[d]);
-        const struct verdict verdict = verify_only(backend, operation_names[_i], CLM_VERIFY_STANDARD);
-        expect_named(&verdict, operation_names[_i], NULL, what);
+        snprintf(what, sizeof what, "%s %s", operation, damages[d]);
+        const struct verdict verdict = verify_only(backend, operation, CLM_VERIFY_STANDARD);
+        expect_named(&verdict, operation, NULL, what);
     }
     clm_backend_close(backend);
 }
@@ -347,6 +430,47 @@ static clm_status rare_update(struct clm_backend *be, struct parameter *paramete
     return status;
 }
 
+static clm_status rare_weights(struct clm_backend *be, const struct tensor *weights,
+                               const struct tensor *order, size_t first, size_t turn, struct tensor *out,
+                               struct clm_error *e)
+{
+    const clm_status status = right.gather_weights(be, weights, order, first, turn, out, e);
+    spoil_one_of(&out, 1);
+    return status;
+}
+
+static clm_status rare_finish(struct clm_backend *be, const struct tensor *Z, const struct finish *finish,
+                              struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.layer_finish(be, Z, finish, Y, e);
+    spoil_one_of((struct tensor *const[]){Y, finish->gate}, finish->gate ? 2 : 1);
+    return status;
+}
+
+static clm_status rare_gate(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                            const struct gate *gate, struct tensor *dZ, struct clm_error *e)
+{
+    const clm_status status = right.gate_backward(be, dY, skip, gate, dZ, e);
+    spoil_one_of(&dZ, 1);
+    return status;
+}
+
+static clm_status rare_norm(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
+                            struct tensor *dN, struct clm_error *e)
+{
+    const clm_status status = right.norm_backward(be, norm, Z, dN, e);
+    spoil_one_of(&dN, 1);
+    return status;
+}
+
+static clm_status rare_blends(struct clm_backend *be, const struct blend *list, size_t count,
+                              enum blend_way way, double share, struct clm_error *e)
+{
+    const clm_status status = right.blends(be, list, count, way, share, e);
+    spoil_one_of(&list[0].into, 1);
+    return status;
+}
+
 static bool has_rare_head(struct clm_backend *be, const struct linear *layer, size_t B)
 {
     (void)be, (void)layer, (void)B;
@@ -383,33 +507,12 @@ static const struct rare {
     {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
     {"linear_softmax_backward", 3, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
     {"update", 2, {.parameter_step = rare_update}},
+    {"gather_weights", 1, {.gather_weights = rare_weights}},
+    {"layer_finish", 2, {.layer_finish = rare_finish}},
+    {"gate_backward", 1, {.gate_backward = rare_gate}},
+    {"norm_backward", 1, {.norm_backward = rare_norm}},
+    {"blends", 1, {.blends = rare_blends}},
 };
-
-static void put_in(const struct backend_operations *own)
-{
-    if (own->gather)
-        spoilt.gather = own->gather;
-    if (own->linear_forward)
-        spoilt.linear_forward = own->linear_forward;
-    if (own->softmax_xent)
-        spoilt.softmax_xent = own->softmax_xent;
-    if (own->softmax)
-        spoilt.softmax = own->softmax;
-    if (own->linear_backward_input)
-        spoilt.linear_backward_input = own->linear_backward_input;
-    if (own->linear_backward_params)
-        spoilt.linear_backward_params = own->linear_backward_params;
-    if (own->linear_backward_update)
-        spoilt.linear_backward_update = own->linear_backward_update;
-    if (own->linear_update_forward)
-        spoilt.linear_update_forward = own->linear_update_forward;
-    if (own->has_head) {
-        spoilt.has_head = own->has_head;
-        spoilt.linear_softmax_backward = own->linear_softmax_backward;
-    }
-    if (own->parameter_step)
-        spoilt.parameter_step = own->parameter_step;
-}
 
 /* Each output of each operation, with verify's checks and with doctor's few. */
 START_TEST(one_element_in_a_million_is_noticed)
@@ -588,6 +691,83 @@ static clm_status update_without_momentum(struct clm_backend *be, struct paramet
     return right.parameter_step(be, parameter, &bare, e);
 }
 
+static clm_status loss_of_the_sum(struct clm_backend *be, const struct loss *loss, const struct tensor *Z,
+                                  const struct targets *targets, struct tensor *dZ, struct metrics *sums,
+                                  struct clm_error *e)
+{
+    const clm_status status = right.loss_gradient(be, loss, Z, targets, dZ, sums, e);
+    for (size_t i = 0; dZ && i < count_of(dZ); i++)
+        *element(dZ, i) *= (float)dZ->rows;
+    return status;
+}
+
+static clm_status loss_without_weights(struct clm_backend *be, const struct loss *loss,
+                                       const struct tensor *Z, const struct targets *targets,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    struct targets bare = *targets;
+    struct mixture mixture = {0};
+    if (targets->mixture) {
+        mixture = *targets->mixture;
+        mixture.weights = mixture.partner_weights = (struct tensor){0};
+        bare.mixture = mixture_has_partners(&mixture) ? &mixture : NULL;
+    }
+    return right.loss_gradient(be, loss, Z, &bare, dZ, sums, e);
+}
+
+static clm_status finish_drops_nothing(struct clm_backend *be, const struct tensor *Z,
+                                       const struct finish *finish, struct tensor *Y, struct clm_error *e)
+{
+    struct finish bare = *finish;
+    bare.dropout = NULL;
+    return right.layer_finish(be, Z, &bare, Y, e);
+}
+
+static clm_status finish_adds_nothing(struct clm_backend *be, const struct tensor *Z,
+                                      const struct finish *finish, struct tensor *Y, struct clm_error *e)
+{
+    struct finish bare = *finish;
+    bare.residual = NULL;
+    return right.layer_finish(be, Z, &bare, Y, e);
+}
+
+static clm_status gate_without_skip(struct clm_backend *be, struct tensor *dY, const struct tensor *skip,
+                                    const struct gate *gate, struct tensor *dZ, struct clm_error *e)
+{
+    (void)skip;
+    return right.gate_backward(be, dY, NULL, gate, dZ, e);
+}
+
+/* The gradient of the scale is that of the shift. */
+static clm_status norm_of_one_gradient(struct clm_backend *be, struct norm *norm, const struct tensor *Z,
+                                       struct tensor *dN, struct clm_error *e)
+{
+    const clm_status status = right.norm_backward(be, norm, Z, dN, e);
+    for (size_t i = 0; i < count_of(&norm->scale.gradient); i++)
+        *element(&norm->scale.gradient, i) = *element(&norm->shift.gradient, i);
+    return status;
+}
+
+static clm_status clip_without_l1(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                  double l1, double most, struct tensor *factor, struct clm_error *e)
+{
+    (void)l1;
+    return right.clip_factor(be, list, count, 0, most, factor, e);
+}
+
+static clm_status clip_of_all_but_one(struct clm_backend *be, struct parameter *const *list, size_t count,
+                                      double l1, double most, struct tensor *factor, struct clm_error *e)
+{
+    return right.clip_factor(be, list, count > 1 ? count - 1 : count, l1, most, factor, e);
+}
+
+static clm_status blends_take_all(struct clm_backend *be, const struct blend *list, size_t count,
+                                  enum blend_way way, double share, struct clm_error *e)
+{
+    (void)share;
+    return right.blends(be, list, count, way, 1, e);
+}
+
 /* ---- mistakes among large logits ---- */
 
 static clm_status xent_of_the_other_sign(struct clm_backend *be, const struct tensor *Z,
@@ -729,7 +909,7 @@ START_TEST(mistakes_are_noticed_and_named)
     struct clm_backend *const backend = backend_to_spoil();
     const struct {
         const char *what, *operation;
-        struct backend_operations table; /* entries that are not NULL replace others */
+        struct backend_operations table;
     } mistakes[] = {
         {"gather ignores the order", "gather", {.gather = gather_in_a_row}},
         {"gather repeats a label", "gather", {.gather = gather_first_label}},
@@ -749,6 +929,15 @@ START_TEST(mistakes_are_noticed_and_named)
          {.linear_backward_update = step_without_momentum}},
         {"biases penalised", "linear_backward_update", {.linear_backward_update = step_penalises_biases}},
         {"update without momentum", "update", {.parameter_step = update_without_momentum}},
+        {"the loss's gradient is of the sum", "loss_gradient", {.loss_gradient = loss_of_the_sum}},
+        {"a loss without weights", "loss_gradient", {.loss_gradient = loss_without_weights}},
+        {"nothing is dropped", "layer_finish", {.layer_finish = finish_drops_nothing}},
+        {"no residual", "layer_finish", {.layer_finish = finish_adds_nothing}},
+        {"no skip", "gate_backward", {.gate_backward = gate_without_skip}},
+        {"a scale's gradient is the shift's", "norm_backward", {.norm_backward = norm_of_one_gradient}},
+        {"clipping without l1", "clip_factor", {.clip_factor = clip_without_l1}},
+        {"clipping without the last one", "clip_factor", {.clip_factor = clip_of_all_but_one}},
+        {"a blend takes all", "blends", {.blends = blends_take_all}},
         {"64 rows of a large product", "linear_forward", {.linear_forward = large_forward_without_rows}},
         {"an element of a large product",
          "linear_backward_input",
@@ -778,8 +967,8 @@ int main(void)
     Suite *const suite = suite_create("damage");
     TCase *const damaging = tcase_create("damage"), *const rare = tcase_create("rare"),
                  *const mistakes = tcase_create("mistakes"), *const logits = tcase_create("logits");
-    tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
-    tcase_add_loop_test(rare, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)COUNT_OF(spoilt_ones));
+    tcase_add_loop_test(rare, one_element_in_a_million_is_noticed, 0, (int)COUNT_OF(rares));
     tcase_add_test(mistakes, mistakes_are_noticed_and_named);
     tcase_add_test(logits, mistakes_among_large_logits_are_noticed);
     suite_add_tcase(suite, damaging);
