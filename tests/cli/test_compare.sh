@@ -33,6 +33,10 @@ compare --clmlp "$program" --python ./bare-python --layers 20 --momentum 0 --rou
 check 'compare: a failing bench, exit code' [ "$status" -eq 1 ]
 check 'compare: a failing bench, sentence' grep -q 'inputs and classes' err
 
+compare --clmlp "$program" --python ./bare-python --training --rounds 1
+check 'compare: a training without PyTorch, exit code' [ "$status" -eq 1 ]
+check 'compare: a training without PyTorch, sentence' grep -q '^compare: PyTorch is not installed' err
+
 compare --layers 20,0
 check 'compare: wrong usage' [ "$status" -eq 2 ]
 
