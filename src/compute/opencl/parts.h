@@ -22,8 +22,9 @@ CLM_MUST_CHECK clm_status parts_open(cl_device_id whole, const struct clm_device
 /* The last user frees it; NULL is none. */
 void parts_close(struct device_parts *parts);
 
-/* The program of a source of `size` bytes and its options, built for all parts; the caller releases it. If it cannot be
- * built, *out is the program with the log, and *code says why; if it cannot be made at all, *out is NULL. */
+/* The program of a source of `size` bytes and its options, built for all parts; the caller releases it. If it
+ * cannot be built, *out is the program with the log, and *code says why; if it cannot be made at all, *out is
+ * NULL. */
 CLM_MUST_CHECK clm_status parts_build(struct device_parts *parts, const char *source, size_t size,
                                       const char *options, cl_program *out, cl_int *code,
                                       struct clm_error *error);
