@@ -83,7 +83,7 @@ wrong_from_17_outputs() {
 
 # the step has the wrong sign
 wrong_step() {
-    sed 's/gs\[at\]/-gs[at]/' "$root/kernels/update.cl" >broken/update.cl
+    sed 's/load(gs + (at))/-load(gs + (at))/' "$root/kernels/update.cl" >broken/update.cl
     check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
     fails 'checks failed' verify --backend opencl --json verify.json
     check 'verify tells whose kernels they are' has_line out '^its kernels come from .*/broken \(CLMLP_KERNEL_DIR\)'
