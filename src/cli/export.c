@@ -3,22 +3,26 @@
 
 #include <stdio.h>
 
-/* Prints what weights of 8 bits cost on the data that was given. */
-static clm_status tell_int8(struct invocation *in, const struct clm_model *model, struct clm_error *error)
+/* What weights of 8 bits cost on the data that was given. */
+static clm_status measure_int8(struct invocation *in, const struct clm_model *model,
+                               struct clm_export_loss *loss, struct clm_error *error)
 {
     const enum clm_part part = (enum clm_part)clm_settings_count(in->settings, "split");
     struct clm_data *data = NULL;
-    struct clm_export_loss loss = {0};
     clm_status status = open_data_for(model, data_options(in), &data, error);
     if (status == CLM_OK)
-        status = clm_export_measure(model, data, part, &loss, error);
-    if (status == CLM_OK && loss.is_error)
-        printf("int8      RMSE %.6g instead of %.6g on %zu rows\n", loss.int8, loss.float32, loss.rows);
-    else if (status == CLM_OK)
-        printf("int8      accuracy %.4f instead of %.4f on %zu rows: %+.2f points\n", loss.int8, loss.float32,
-               loss.rows, 100 * (loss.int8 - loss.float32));
+        status = clm_export_measure(model, data, part, loss, error);
     clm_data_close(data);
     return status;
+}
+
+static void print_int8(const struct clm_export_loss *loss)
+{
+    if (loss->is_error)
+        printf("int8      RMSE %.6g instead of %.6g on %zu rows\n", loss->int8, loss->float32, loss->rows);
+    else
+        printf("int8      accuracy %.4f instead of %.4f on %zu rows: %+.2f points\n", loss->int8,
+               loss->float32, loss->rows, 100 * (loss->int8 - loss->float32));
 }
 
 static clm_status run_export(struct invocation *in, struct clm_error *error)
@@ -30,14 +34,17 @@ static clm_status run_export(struct invocation *in, struct clm_error *error)
     const bool has_data = clm_settings_is_set(settings, "data");
     char path[PATH_MAX];
     struct clm_model *model = NULL;
+    struct clm_export_loss loss = {0};
     if (has_data && !options.is_int8)
         wrong_usage("export", "--data: it is for --int8, whose loss of accuracy it measures; leave it out");
     find_model(in->about->name, "MODEL", in->operand, path);
     clm_status status = clm_model_load(path, &model, error);
+    if (status == CLM_OK && has_data) /* first, so that data that cannot be read leaves the file as it was */
+        status = measure_int8(in, model, &loss, error);
     if (status == CLM_OK)
         status = clm_model_export(model, clm_settings_text(settings, "out"), &options, error);
     if (status == CLM_OK && has_data)
-        status = tell_int8(in, model, error);
+        print_int8(&loss);
     clm_model_free(model);
     return status;
 }

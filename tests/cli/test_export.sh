@@ -111,6 +111,8 @@ ${CC:-cc} -std=c99 driver.c -o driver
 ./driver >answers8.csv
 same mixed mixed-test.csv 1e-5
 check 'the C file of 8 bits is near' close answers8.csv answers.csv 0.03
+fails 'no-such.csv' export mixed --to c --int8 --out unmeasured.c --data no-such.csv
+check 'what cannot be measured is not written' [ ! -e unmeasured.c ]
 check 'it has 8 bits' grep -q 'static const int8_t net_W0' mixed8.c
 # shellcheck disable=SC2086 # words
 check 'without warnings' ${CC:-cc} $warnings -c mixed8.c -o object.o
