@@ -86,6 +86,18 @@ succeeds() {
     check "clmlp $*: succeeds" [ "$status" -eq 0 ]
 }
 
+# Rows of CLASSES classes that overlap, with the same numbers each time, as CSV; the first number is FIRST.
+# overlapping ROWS FIRST CLASSES
+overlapping() {
+    awk -v rows="$1" -v first="$2" -v classes="$3" '
+    function noise(r, k) { r = (r * 7919 + k * 104729 + 17) % 65521; return (r * r % 65521) / 65521 + (r * 31 % 997) / 997 }
+    BEGIN {
+        print "a,b,kind"
+        for (r = first; r < first + rows; r++)
+            printf "%.4f,%.4f,%s\n", noise(r, 1) + r % classes / 3, noise(r, 2) - r % classes / 5, substr("ABCDEFG", r % classes + 1, 1)
+    }'
+}
+
 # shellcheck disable=SC2317 # called through check
 is_empty() { [ ! -s "$1" ]; }
 # shellcheck disable=SC2317 # called through check

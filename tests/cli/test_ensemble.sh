@@ -6,18 +6,8 @@ set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# Rows of three classes that overlap, with the same numbers each time: rows ROWS FIRST.
-rows() {
-    awk -v rows="$1" -v first="$2" '
-    function noise(r, k) { r = (r * 7919 + k * 104729 + 17) % 65521; return (r * r % 65521) / 65521 }
-    BEGIN {
-        print "a,b,kind"
-        for (r = first; r < first + rows; r++)
-            printf "%.4f,%.4f,%s\n", noise(r, 1) + r % 3 / 3, noise(r, 2) - r % 3 / 5, substr("ABC", r % 3 + 1, 1)
-    }'
-}
-rows 300 0 >train.csv
-rows 150 3000 >test.csv
+overlapping 300 0 3 >train.csv
+overlapping 150 3000 3 >test.csv
 
 cat >compare.py <<'END'
 """same ENSEMBLE NET ALONE: exits with 0 if net number NET has the tensors of the model ALONE.

@@ -6,19 +6,8 @@ set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# Rows of seven classes that overlap, with the same numbers each time: rows ROWS FIRST.
-rows() {
-    awk -v rows="$1" -v first="$2" '
-    function noise(r, k) { r = (r * 7919 + k * 104729 + 17) % 65521; return (r * r % 65521) / 65521 + (r * 31 % 997) / 997 }
-    BEGIN {
-        print "a,b,kind"
-        for (r = first; r < first + rows; r++)
-            printf "%.4f,%.4f,%s\n", noise(r, 1) + r % 7 / 3, noise(r, 2) - r % 7 / 5, substr("ABCDEFG", r % 7 + 1, 1)
-    }'
-}
-
-rows 700 0 >train.csv
-rows 350 3000 >test.csv
+overlapping 700 0 7 >train.csv
+overlapping 350 3000 7 >test.csv
 train='train --data train.csv --test test.csv --backend reference --hidden 16 --epochs 8 --quiet'
 # shellcheck disable=SC2086 # words
 succeeds $train --out run
