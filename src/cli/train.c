@@ -299,7 +299,7 @@ static void print_scores(const struct training_run *run, const char *part, const
     printf(" of %zu rows\n", score->rows);
 }
 
-/* "          the single nets: loss 0.3, accuracy 88.10 % in the mean", under the score of an ensemble. */
+/* "          its nets alone, in the mean: loss 0.3, accuracy 88.10 %", under the score of an ensemble. */
 static void print_single(const struct training_run *run, const struct clm_score *mean)
 {
     if (!run->is_ensemble || !mean->rows)
@@ -330,11 +330,13 @@ static void print_score(const struct training_run *run, const struct clm_train_r
                                        .mae = last->train_score_mae,
                                        .r2 = last->train_score_r2,
                                        .exact = NAN};
-    if (result->has_test)
-        print_scores(run, "test", &result->test), print_single(run, &result->nets_test);
-    else if (last->has_validation)
-        print_scores(run, "val", &validation), print_single(run, &result->nets_validation);
-    else if (last->has_train_score)
+    if (result->has_test) {
+        print_scores(run, "test", &result->test);
+        print_single(run, &result->nets_test);
+    } else if (last->has_validation) {
+        print_scores(run, "val", &validation);
+        print_single(run, &result->nets_validation);
+    } else if (last->has_train_score)
         print_scores(run, "train", &training);
     else if (run->has_targets)
         printf("train     loss %.5f of %zu rows, while training\n", last->train_loss,

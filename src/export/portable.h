@@ -6,7 +6,7 @@
  *   layers     y = act(norm(W y + b)) + y, the last term with skip alone
  *   end        softmax, sigmoid, or mean + y * deviation and sorted quantiles
  *
- * A model has one net. If it has several one day, `layers` are of each, and the end averages them. */
+ * A model is one net here: ensembles are refused. */
 #ifndef CLM_EXPORT_PORTABLE_H
 #define CLM_EXPORT_PORTABLE_H
 
