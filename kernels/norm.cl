@@ -29,8 +29,9 @@ void put(const VECTOR v, __global float *to, const int count)
     }
     float some[VW];
     STORE(v, some);
-    for (int k = 0; k < count; k++)
-        to[k] = some[k];
+    for (int k = 0; k < VW; k++) /* a fixed number of steps keeps `some` in registers */
+        if (k < count)
+            to[k] = some[k];
 }
 
 /* ---- gates ---- */
