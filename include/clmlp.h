@@ -583,6 +583,14 @@ const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL if unnamed */
 /* What predictions divide the logits by; 1 unless the setting calibrate has found another one. */
 double clm_model_temperature(const struct clm_model *model);
+/* What its prediction intervals are made from: "errors" of one net, "spread" of an ensemble's nets, or
+ * "quantiles"; and by how many validation rows. NULL, and 0 rows, unless the setting calibrate was on in the
+ * training of a net that predicts numbers. */
+const char *clm_model_intervals(const struct clm_model *model, size_t *rows);
+/* Fails with CLM_ERROR_ARGUMENT if the model has no intervals for a coverage, the share of targets to be
+ * within: it was not calibrated, or by fewer than coverage / (1 - coverage) rows. */
+CLM_MUST_CHECK clm_status clm_check_interval(const struct clm_model *model, double coverage,
+                                             struct clm_error *error);
 /* The loss that the outputs are made for. Its smoothing is of training alone. */
 struct clm_loss clm_model_loss(const struct clm_model *model);
 /* Numbers that it predicts of a row; 0 if it predicts classes. An output is a target, or one of its

@@ -110,6 +110,7 @@ void clm_model_free(struct clm_model *model)
     free(model->others);
     free_class_names(model);
     inputs_free(model->inputs);
+    intervals_free(&model->intervals);
     free(model->target_mean);
     free(model->target_deviation);
     for (size_t t = 0; model->values && t < model->tensor_count; t++)
@@ -488,6 +489,16 @@ static bool model_add_targets(const struct clm_model *model, json_t *metadata)
     return is_added || !model->target_mean;
 }
 
+/* Adds what intervals are made from, of a model that was calibrated for them; false if there is no memory. */
+static bool add_intervals(const struct clm_model *model, json_t *metadata)
+{
+    const bool has_some = model->intervals.kind != INTERVAL_NONE;
+    char *const text = has_some ? intervals_text(&model->intervals) : NULL;
+    const bool is_added = text && json_object_set_new(metadata, "intervals", json_string(text)) == 0;
+    free(text);
+    return is_added || !has_some;
+}
+
 /* "layers" and "activation" are for other programs: this one reads "architecture". */
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
@@ -501,9 +512,9 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
                           : NULL;
     free(text);
     free(widths);
-    if (*out &&
-        ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
-         !add_temperature(model, *out) || !add_nets(model, *out) || !model_add_targets(model, *out))) {
+    if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out) ||
+                 !add_temperature(model, *out) || !add_nets(model, *out) || !model_add_targets(model, *out) ||
+                 !add_intervals(model, *out))) {
         json_decref(*out);
         *out = NULL;
     }
@@ -693,6 +704,16 @@ static clm_status read_targets(struct clm_model *model, const struct safetensors
     return status == CLM_OK ? CLM_OK : clm_fail(error, status, "%s: %s", path, inner.message);
 }
 
+/* What intervals are made from, of a model that has all its nets. */
+static clm_status read_intervals(struct clm_model *model, const struct safetensors *file, const char *path,
+                                 struct clm_error *error)
+{
+    const char *const text = metadata_of(file, "intervals");
+    struct clm_error inner;
+    const clm_status status = text ? intervals_parse(text, model, &inner) : CLM_OK;
+    return status == CLM_OK ? CLM_OK : clm_fail(error, status, "%s: %s", path, inner.message);
+}
+
 static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
@@ -731,8 +752,9 @@ clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_e
     if ((status = nets_count(&file, path, &nets, error)) == CLM_OK &&
         (status = nets_view(&file, path, nets, 0, &first, error)) == CLM_OK &&
         (status = layers_name(&first, path, NULL, error)) == CLM_OK &&
-        (status = model_read(&first, path, out, error)) == CLM_OK)
-        status = nets_read(&file, path, nets, *out, error);
+        (status = model_read(&first, path, out, error)) == CLM_OK &&
+        (status = nets_read(&file, path, nets, *out, error)) == CLM_OK)
+        status = read_intervals(*out, &file, path, error);
     safetensors_free(&first);
     safetensors_free(&file);
     if (status != CLM_OK) {
@@ -785,6 +807,17 @@ const char *clm_model_class_name(const struct clm_model *model, size_t index)
 double clm_model_temperature(const struct clm_model *model)
 {
     return model->temperature;
+}
+
+const char *clm_model_intervals(const struct clm_model *model, size_t *rows)
+{
+    *rows = model->intervals.rows;
+    return intervals_kind_name(model->intervals.kind);
+}
+
+clm_status clm_check_interval(const struct clm_model *model, double coverage, struct clm_error *error)
+{
+    return intervals_check(model, coverage, error);
 }
 
 struct clm_loss clm_model_loss(const struct clm_model *model)

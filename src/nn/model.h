@@ -4,6 +4,7 @@
 
 #include "data/inputs.h"
 #include "nn/architecture.h"
+#include "nn/intervals.h"
 
 struct clm_model {
     struct architecture architecture;
@@ -20,7 +21,8 @@ struct clm_model {
     double lowest, highest;    /* of the inputs in the training data; NaN: unknown */
     double temperature;        /* what predictions divide the logits by; 1 unless it was calibrated */
     double *target_mean,
-        *target_deviation; /* (targets), see nn/targets.h; NULL: classes, or not fitted yet */
+        *target_deviation;      /* (targets), see nn/targets.h; NULL: classes, or not fitted yet */
+    struct intervals intervals; /* of calibrated predictions of numbers */
     /* The other nets of an ensemble, of the same architecture; this one says all of them but their parameters
      * and statistics. See nn/nets.h. */
     struct clm_model **others;
