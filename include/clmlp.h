@@ -924,8 +924,8 @@ struct clm_score {
     double rmse, mae, r2, exact; /* of targets: see struct clm_target_measures; else NaN */
 };
 
-/* What the setting calibrate has found: the temperature that makes the loss of the validation rows the least.
- * Accuracy is the same with any temperature. */
+/* What the setting calibrate has found: for classes the temperature that makes the loss of the validation rows
+ * the least (accuracy is the same with any temperature); for numbers what intervals are made from. */
 struct clm_calibration {
     size_t rows; /* of the validation part; 0: it was not asked for */
     /* Whether there is a best temperature; else it is 1. There is none if the net is right in all rows, or if
@@ -934,6 +934,7 @@ struct clm_calibration {
     double temperature;
     double loss_before, loss_after;   /* mean cross-entropy [nats] */
     double error_before, error_after; /* expected calibration error, as in clm_measures */
+    const char *intervals; /* as clm_model_intervals; NULL for classes. Then there is no temperature */
 };
 
 struct clm_train_result {
@@ -1036,6 +1037,27 @@ CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const s
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,
                                       struct clm_score *score, struct clm_error *error);
+
+/* clm_predict of a model that was calibrated for intervals, and an interval for each target, in own units:
+ * bounds (rows, targets, 2) are its lowest and highest value. If the rows come from the same source as the
+ * validation rows, and the net has not been chosen by these, a row's target is within with a probability of at
+ * least `coverage`. Fails as clm_check_interval and clm_predict do, and with CLM_ERROR_FORMAT if a bound is no
+ * finite number. */
+CLM_MUST_CHECK clm_status clm_predict_intervals(struct clm_backend *backend, const struct clm_model *model,
+                                                const struct clm_data *data, enum clm_part part,
+                                                double coverage, float *predictions, double *bounds,
+                                                struct clm_score *score, struct clm_error *error);
+
+/* Of the intervals of a target. */
+struct clm_interval_measures {
+    double coverage; /* share of the rows whose target is within */
+    double width;    /* mean of highest - lowest value, in own units */
+};
+/* Measures bounds (rows, targets, 2) by the targets of a part; of_target is (targets). */
+CLM_MUST_CHECK clm_status clm_measure_intervals(const struct clm_model *model, const double *bounds,
+                                                const struct clm_data *data, enum clm_part part,
+                                                struct clm_interval_measures *of_target,
+                                                struct clm_error *error);
 
 /* The loss of guessing by the frequencies of the classes in the training part: their entropy [nats], at most
  * log(classes). A net with a larger loss is worse than that. */

@@ -296,6 +296,6 @@ const struct command command_eval = {
     "eval",
     "loss, accuracy, measures for uneven classes, calibration and confusion matrix of a model",
     run_eval,
-    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss, top-5 accuracy and how far its confidence can be trusted, the confusion matrix, and precision, recall and F1 of each class; of a net that predicts numbers RMSE, MAE and R2 of each target, in its own units. MODEL is a run directory, or its model.safetensors.",
+    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss, top-5 accuracy and how far its confidence can be trusted, the confusion matrix, and precision, recall and F1 of each class; of a net that predicts numbers RMSE, MAE and R2 of each target, in its own units, and how many targets are within their intervals. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

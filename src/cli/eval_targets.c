@@ -11,7 +11,8 @@ struct target_report {
     const struct prediction *prediction;
     size_t targets;
     struct clm_target_measures mean, *of_target;
-    bool are_marks; /* the loss binary: targets are 0 or 1 */
+    struct clm_interval_measures *intervals; /* of each target; NULL: there are none */
+    bool are_marks;                          /* the loss binary: targets are 0 or 1 */
 };
 
 static const char *target_name(const struct prediction *prediction, size_t target)
@@ -64,6 +65,15 @@ static void print_numbers(const struct target_report *report)
     }
 }
 
+/* "interval  90 %: price within it in 89.22 % of the rows, mean width 8.123" */
+static void print_intervals(const struct target_report *report)
+{
+    for (size_t t = 0; report->intervals && t < report->targets; t++)
+        printf("%sinterval  %g %%: %s within it in %.2f %% of the rows, mean width %.6g\n", t ? "" : "\n",
+               100 * report->prediction->coverage, printable(target_name(report->prediction, t)).text,
+               100 * report->intervals[t].coverage, report->intervals[t].width);
+}
+
 static json_t *describe_target(const struct target_report *report, size_t t)
 {
     const struct clm_target_measures *const one = &report->of_target[t];
@@ -77,6 +87,10 @@ static json_t *describe_target(const struct target_report *report, size_t t)
     json_object_put(object, "r2", json_number(one->r2));
     if (!isnan(one->coverage))
         json_object_put(object, "coverage", json_number(one->coverage));
+    if (report->intervals) {
+        json_object_put(object, "interval_coverage", json_number(report->intervals[t].coverage));
+        json_object_put(object, "interval_width", json_number(report->intervals[t].width));
+    }
     return object;
 }
 
@@ -98,6 +112,8 @@ static json_t *describe_target_report(const struct target_report *report)
         if (!isnan(mean->coverage))
             json_object_put(object, "coverage", json_number(mean->coverage));
     }
+    if (report->intervals)
+        json_object_put(object, "interval", json_number(report->prediction->coverage));
     for (size_t t = 0; t < report->targets; t++)
         json_list_add(list, describe_target(report, t));
     json_object_put(object, "targets", list);
@@ -116,6 +132,7 @@ static int report_on_targets(const struct clm_settings *settings, const struct t
             print_marks(report);
         else
             print_numbers(report);
+        print_intervals(report);
     }
     if (report->mean.r2 <= 0)
         complain(
@@ -124,6 +141,17 @@ static int report_on_targets(const struct clm_settings *settings, const struct t
             "for longer, or with another learning rate",
             report->mean.r2);
     return !json || write_json("eval", json, describe_target_report(report)) ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The caller frees *out. */
+static clm_status measure_intervals(const struct prediction *prediction, struct clm_interval_measures **out,
+                                    struct clm_error *error)
+{
+    const size_t targets = clm_model_targets(prediction->model);
+    *out = calloc(targets, sizeof **out);
+    return *out ? clm_measure_intervals(prediction->model, prediction->bounds, prediction->data,
+                                        prediction->part, *out, error)
+                : fail(error, CLM_ERROR_MEMORY, "no memory for the measures of %zu targets", targets);
 }
 
 clm_status eval_targets(struct invocation *in, const struct prediction *prediction, struct clm_error *error)
@@ -137,11 +165,13 @@ clm_status eval_targets(struct invocation *in, const struct prediction *predicti
     report.of_target = calloc(report.targets, sizeof *report.of_target);
     if (!report.of_target)
         return fail(error, CLM_ERROR_MEMORY, "no memory for the measures of %zu targets", report.targets);
-    const clm_status status =
-        clm_measure_targets(prediction->model, prediction->probabilities, prediction->data, prediction->part,
-                            &report.mean, report.of_target, error);
+    clm_status status = clm_measure_targets(prediction->model, prediction->probabilities, prediction->data,
+                                            prediction->part, &report.mean, report.of_target, error);
+    if (status == CLM_OK && prediction->bounds)
+        status = measure_intervals(prediction, &report.intervals, error);
     if (status == CLM_OK)
         in->code = report_on_targets(in->settings, &report);
+    free(report.intervals);
     free(report.of_target);
     return status;
 }

@@ -35,6 +35,7 @@ static clm_status run_export(struct invocation *in, struct clm_error *error)
     char path[PATH_MAX];
     struct clm_model *model = NULL;
     struct clm_export_loss loss = {0};
+    size_t rows;
     if (has_data && !options.is_int8)
         wrong_usage("export", "--data: it is for --int8, whose loss of accuracy it measures; leave it out");
     find_model(in->about->name, "MODEL", in->operand, path);
@@ -45,6 +46,9 @@ static clm_status run_export(struct invocation *in, struct clm_error *error)
         status = clm_model_export(model, clm_settings_text(settings, "out"), &options, error);
     if (status == CLM_OK && has_data)
         print_int8(&loss);
+    if (status == CLM_OK && clm_model_intervals(model, &rows))
+        remark("export", "the intervals of --calibrate are not in %s; `clmlp predict' gives them",
+               clm_settings_text(settings, "out"));
     clm_model_free(model);
     return status;
 }

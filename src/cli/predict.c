@@ -48,17 +48,51 @@ static size_t *order_rows(const struct prediction *prediction)
     return is_done ? order : NULL;
 }
 
-/* The name of an output: "price", or "price_q0.05" if the target has several quantiles. The caller frees it;
- * NULL if there is no memory. */
-static char *output_name(const struct prediction *prediction, size_t output)
+/* Columns of numbers: for each target its outputs, and then the bounds of its interval, if there are some. */
+static size_t columns_of_target(const struct prediction *prediction)
+{
+    const size_t quantiles = clm_model_loss(prediction->model).quantile_count;
+    return (quantiles > 1 ? quantiles : 1) + (prediction->bounds ? 2 : 0);
+}
+
+static size_t value_columns(const struct prediction *prediction)
+{
+    return clm_model_targets(prediction->model) * columns_of_target(prediction);
+}
+
+/* Which bound a column holds: 0 the lowest, 1 the highest value; less than 0 for an output. */
+static int bound_in(const struct prediction *prediction, size_t column)
+{
+    const size_t of_target = columns_of_target(prediction);
+    return prediction->bounds ? (int)(column % of_target + 2) - (int)of_target : -1;
+}
+
+static double value_in(const struct prediction *prediction, size_t row, size_t column)
+{
+    const size_t of_target = columns_of_target(prediction), target = column / of_target,
+                 outputs = of_target - (prediction->bounds ? 2 : 0);
+    const int bound = bound_in(prediction, column);
+    return bound < 0
+               ? (double)prediction
+                     ->probabilities[row * prediction->classes + target * outputs + column % of_target]
+               : prediction
+                     ->bounds[2 * (row * clm_model_targets(prediction->model) + target) + (size_t)bound];
+}
+
+/* The name of a column: "price", or "price_q0.05" if the target has several quantiles; "price_low" and
+ * "price_high". The caller frees it; NULL if there is no memory. */
+static char *value_column_name(const struct prediction *prediction, size_t column)
 {
     const struct clm_loss loss = clm_model_loss(prediction->model);
-    const size_t quantiles = loss.quantile_count > 1 ? loss.quantile_count : 1;
-    const char *const target = clm_model_target_name(prediction->model, output / quantiles);
+    const size_t of_target = columns_of_target(prediction);
+    const char *const known = clm_model_target_name(prediction->model, column / of_target),
+                      *const target = known ? known : "target";
+    const int bound = bound_in(prediction, column);
     char *name = NULL;
-    const int length = quantiles > 1 ? asprintf(&name, "%s_q%g", target ? target : "target",
-                                                loss.quantiles[output % quantiles])
-                                     : asprintf(&name, "%s", target ? target : "target");
+    const int length = bound >= 0 ? asprintf(&name, "%s_%s", target, bound ? "high" : "low")
+                       : loss.quantile_count > 1
+                           ? asprintf(&name, "%s_q%g", target, loss.quantiles[column % of_target])
+                           : asprintf(&name, "%s", target);
     return length < 0 ? NULL : name;
 }
 
@@ -73,8 +107,8 @@ static void print_value_rows(FILE *stream, const struct prediction *prediction, 
 {
     const bool has_row_names = clm_data_row_name(prediction->data, prediction->part, 0) != NULL;
     fprintf(stream, "row%s", has_row_names ? ",name" : "");
-    for (size_t c = 0; c < prediction->classes; c++) {
-        char *const name = output_name(prediction, c);
+    for (size_t c = 0; c < value_columns(prediction); c++) {
+        char *const name = value_column_name(prediction, c);
         fputc(',', stream);
         print_field(stream, name ? name : "target");
         free(name);
@@ -87,7 +121,8 @@ static void print_value_rows(FILE *stream, const struct prediction *prediction, 
             fputc(',', stream);
             print_field(stream, clm_data_row_name(prediction->data, prediction->part, r));
         }
-        print_outputs(stream, prediction, r);
+        for (size_t c = 0; c < value_columns(prediction); c++)
+            fprintf(stream, ",%.9g", value_in(prediction, r, c));
         fputc('\n', stream);
     }
 }
@@ -147,11 +182,10 @@ static clm_status write_predictions_csv(const char *path, const struct predictio
 static json_t *describe_values(const struct prediction *prediction, size_t row)
 {
     json_t *const object = json_object();
-    for (size_t c = 0; c < prediction->classes; c++) {
-        char *const name = output_name(prediction, c);
+    for (size_t c = 0; c < value_columns(prediction); c++) {
+        char *const name = value_column_name(prediction, c);
         if (name)
-            json_object_put(object, name,
-                            json_number((double)prediction->probabilities[row * prediction->classes + c]));
+            json_object_put(object, name, json_number(value_in(prediction, row, c)));
         else
             json_lose();
         free(name);
@@ -193,17 +227,20 @@ static bool write_predictions_json(const char *path, const struct prediction *pr
     return write_json("predict", path, list);
 }
 
-/* The probabilities alone, (rows, classes). */
+/* The probabilities alone, (rows, classes); or the numbers, in the columns of the CSV. */
 static clm_status write_predictions_npy(const char *path, const struct prediction *prediction,
                                         const size_t *order, struct clm_error *error)
 {
-    const size_t rows = prediction->rows, classes = prediction->classes;
-    float *const ordered = calloc(rows * classes, sizeof *ordered);
+    const bool are_numbers = clm_model_targets(prediction->model) > 0;
+    const size_t rows = prediction->rows,
+                 columns = are_numbers ? value_columns(prediction) : prediction->classes;
+    float *const ordered = calloc(rows, columns * sizeof *ordered);
     for (size_t i = 0; ordered && i < rows; i++)
-        memcpy(ordered + i * classes, prediction->probabilities + order[i] * classes,
-               classes * sizeof *ordered);
+        for (size_t c = 0; c < columns; c++)
+            ordered[i * columns + c] = are_numbers ? (float)value_in(prediction, order[i], c)
+                                                   : prediction->probabilities[order[i] * columns + c];
     const clm_status status =
-        ordered ? clm_write_npy(path, ordered, rows, classes, error)
+        ordered ? clm_write_npy(path, ordered, rows, columns, error)
                 : fail(error, CLM_ERROR_MEMORY, "no memory for the probabilities of %zu rows", rows);
     free(ordered);
     return status;
@@ -247,6 +284,6 @@ const struct command command_predict = {
     "predict",
     "class and probabilities, or predicted numbers, of each row",
     run_predict,
-    "Writes a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class; a net that predicts numbers writes a column for each target, in its own units. --out F.json has an object a row, --out F.npy the probabilities alone, float32 (rows, classes); any other name is a CSV. MODEL is a run directory, or its model.safetensors.",
+    "Writes a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class; a net that predicts numbers writes a column for each target, in its own units, and with --interval NAME_low and NAME_high. --out F.json has an object a row, --out F.npy the probabilities alone, float32 (rows, classes); any other name is a CSV. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

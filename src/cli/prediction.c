@@ -4,7 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#define USUAL_COVERAGE 0.9 /* of the intervals that eval measures */
 
 void find_model(const char *command, const char *what, const char *name, char path[PATH_MAX])
 {
@@ -88,6 +91,42 @@ static enum clm_part choose_part(const struct invocation *in, const struct clm_d
     return is_free && !clm_data_rows(data, part) && !clm_data_rows(data, CLM_VALIDATION) ? CLM_TRAIN : part;
 }
 
+/* Which intervals are wanted: those of --interval; without it eval takes usual ones, if the model has them. */
+static clm_status choose_interval(struct invocation *in, const struct clm_model *model, bool is_evaluated,
+                                  double *coverage, struct clm_error *error)
+{
+    struct clm_error unused;
+    size_t rows;
+    const bool is_asked = clm_settings_is_set(in->settings, "interval");
+    *coverage = 0;
+    if (!is_asked && (!is_evaluated || !clm_model_intervals(model, &rows)))
+        return CLM_OK;
+    if (!is_asked) {
+        *coverage = clm_check_interval(model, USUAL_COVERAGE, &unused) == CLM_OK ? USUAL_COVERAGE : 0;
+        return CLM_OK;
+    }
+    *coverage = clm_settings_number(in->settings, "interval");
+    if (clm_model_targets(model) && !clm_model_intervals(model, &rows) &&
+        strcmp(clm_model_loss(model).name, "binary"))
+        return fail(
+            error, CLM_ERROR_ARGUMENT,
+            "--interval: the model was not calibrated, so nothing is known about its errors; train it with --calibrate and --val, which holds out the rows that tell them");
+    return clm_check_interval(model, *coverage, error);
+}
+
+/* Predicts the rows, and their intervals if there are some. */
+static clm_status predict_all(struct clm_backend *backend, struct prediction *out, struct clm_error *error)
+{
+    const size_t targets = clm_model_targets(out->model);
+    if (out->coverage == 0)
+        return clm_predict(backend, out->model, out->data, out->part, out->probabilities, &out->score, error);
+    out->bounds = calloc(out->rows, 2 * targets * sizeof *out->bounds);
+    if (!out->bounds)
+        return fail(error, CLM_ERROR_MEMORY, "no memory for the intervals of %zu rows", out->rows);
+    return clm_predict_intervals(backend, out->model, out->data, out->part, out->coverage, out->probabilities,
+                                 out->bounds, &out->score, error);
+}
+
 clm_status predict(struct invocation *in, bool needs_labels, struct prediction *out, struct clm_error *error)
 {
     char path[PATH_MAX];
@@ -100,6 +139,7 @@ clm_status predict(struct invocation *in, bool needs_labels, struct prediction *
     data_asked.limits_each = true;
     data_asked.labels_optional = !needs_labels;
     if ((status = clm_model_load(path, &out->model, error)) ||
+        (status = choose_interval(in, out->model, needs_labels, &out->coverage, error)) ||
         (status = open_data_for(out->model, data_asked, &out->data, error)))
         goto cleanup;
     out->part = choose_part(in, out->data, needs_labels);
@@ -118,7 +158,7 @@ clm_status predict(struct invocation *in, bool needs_labels, struct prediction *
                  "no memory for the probabilities of %zu rows; use --limit or a smaller data set", out->rows);
         goto cleanup;
     }
-    status = clm_predict(backend, out->model, out->data, out->part, out->probabilities, &out->score, error);
+    status = predict_all(backend, out, error);
     if (status == CLM_OK)
         status = check_probabilities(out, error);
 cleanup:
@@ -129,6 +169,7 @@ cleanup:
 void prediction_free(struct prediction *prediction)
 {
     free(prediction->probabilities);
+    free(prediction->bounds);
     clm_data_close(prediction->data);
     clm_model_free(prediction->model);
     *prediction = (struct prediction){0};

@@ -12,6 +12,8 @@ struct prediction {
     struct clm_data *data;
     size_t rows, classes;
     float *probabilities;   /* (rows, classes); of a model with targets its outputs, in own units */
+    double coverage;        /* of the intervals; 0: there are none */
+    double *bounds;         /* (rows, targets, 2), lowest and highest value of each; NULL: there are none */
     struct clm_score score; /* zeros if labels are not needed */
 };
 

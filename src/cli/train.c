@@ -346,12 +346,22 @@ static void print_score(const struct training_run *run, const struct clm_train_r
                100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
 }
 
-/* "calibrated temperature 1.2345: validation loss 0.412 -> 0.398, calibration error 4.66 % -> 1.20 %" */
+/* Of an interval by so many rows [%]: n / (n + 1), rounded down to four decimals. */
+static double largest_interval(size_t rows)
+{
+    return floor(1e6 * (double)rows / ((double)rows + 1)) / 1e4;
+}
+
+/* "calibrated temperature 1.2345: validation loss 0.412 -> 0.398, calibration error 4.66 % -> 1.20 %", or
+ * "calibrated by the errors of 99 validation rows, for intervals of at most 99 %" */
 static void print_calibration(const struct clm_calibration *calibration)
 {
     if (!calibration->rows)
         return;
-    if (!calibration->is_fitted)
+    if (calibration->intervals)
+        printf("calibrated  by the %s of %zu validation rows, for intervals of at most %g %%\n",
+               calibration->intervals, calibration->rows, largest_interval(calibration->rows));
+    else if (!calibration->is_fitted)
         remark(
             "train",
             "--calibrate: no temperature is the best for these %zu validation rows (the net is right in all of them, or knows less than nothing); the probabilities stay as they are",

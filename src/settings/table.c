@@ -359,7 +359,7 @@ const struct setting_row setting_rows[] = {
         "measure loss and accuracy of the training rows after each epoch, too, as those of validation rows are measured"),
     FLAG(
         "calibrate", TRAIN,
-        "divide the net's logits by the temperature with which the loss of the validation rows is least: its probabilities then tell better how often it is right; classes stay as they are"),
+        "divide the net's logits by the temperature with which the loss of the validation rows is least: its probabilities then tell better how often it is right; classes stay as they are. Of a net that predicts numbers: keep how far off it is in the validation rows, for the intervals of predict"),
     OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
     CHOICE(
         "resident", "auto|yes|no", TRAIN, IS("auto"), residences,
@@ -461,6 +461,12 @@ const struct setting_row setting_rows[] = {
     FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
     FLAG("quiet", VERIFY | KERNEL_CHECK, "print failures and the summary only"),
     CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),
+    NUMBER(
+        "interval", "P", PREDICT, MEANS("none"), ABOVE_BELOW(0, 1),
+        "of numbers, by a model that was trained with --calibrate: the lowest and the highest value of an interval that has the target with the probability P, as in 0.9"),
+    NUMBER(
+        "interval", "P", EVAL, MEANS("0.9, if the model was trained with --calibrate"), ABOVE_BELOW(0, 1),
+        "of numbers: measure how many targets are within the intervals of predict --interval P, and how wide these are"),
     COUNT("top-k", "K", EVAL, MEANS("5, if there are more than 5 classes"), COUNT_FROM(1),
           "print the share of rows whose label is among the K largest probabilities"),
     OTHER(OUTPUT, "reliability", "FILE.png", EVAL, UNSET,

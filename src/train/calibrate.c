@@ -4,6 +4,7 @@
 #include "train/measure.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 struct labelled_logits {
     const float *logits; /* (rows, classes) */
@@ -100,4 +101,21 @@ void calibrate_logits(const float *logits, const uint32_t *labels, size_t rows, 
         out->temperature = 1 / flattest(&data, low, high);
     out->loss_after = tempered_loss(&data, 1 / out->temperature).loss;
     out->error_after = calibration_error_at(&data, 1 / out->temperature);
+}
+
+clm_status calibrate_targets(struct clm_model *model, const float *predictions, const double *spread,
+                             const double *targets, size_t rows, struct clm_error *error)
+{
+    const size_t T = clm_model_targets(model), Q = loss_quantiles(&model->architecture.loss), O = T * Q;
+    const enum interval_kind kind = intervals_kind(model);
+    double *const scores = calloc(rows, T * sizeof *scores);
+    if (!scores)
+        return clm_fail_host_memory(error, "the scores of validation rows", rows * T * sizeof *scores);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t t = 0; t < T; t++)
+            scores[t * rows + r] = intervals_score_of(model, kind, t, predictions + r * O + t * Q,
+                                                      spread[r * O + t * Q], targets[r * T + t]);
+    const clm_status status = intervals_keep(model, scores, rows, error);
+    free(scores);
+    return status;
 }

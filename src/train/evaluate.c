@@ -292,7 +292,7 @@ static clm_status explain_loss(struct evaluation *prediction, const struct clm_m
 /* Predicts rows of data that fits the model. */
 static clm_status predict_rows(struct evaluation *prediction, const struct clm_model *model,
                                const struct clm_data *data, const struct rows *rows, float *probabilities,
-                               struct clm_score *score, struct clm_error *error)
+                               double *spread, struct clm_score *score, struct clm_error *error)
 {
     struct clm_backend *const be = prediction->be;
     struct residency residency;
@@ -303,14 +303,14 @@ static clm_status predict_rows(struct evaluation *prediction, const struct clm_m
         (status = feed_create(be, data, rows->count, &residency, false, &prediction->feed, error)) ||
         (status = feed_normalise(&prediction->feed, model, error)))
         return status;
-    const struct outputs outputs = {.probabilities = probabilities};
+    const struct outputs outputs = {.probabilities = probabilities, .spread = spread};
     return evaluate_nets(&prediction->net, model, &prediction->feed, rows, &prediction->sums, &outputs, NULL,
                          score, error);
 }
 
-clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
-                       enum clm_part part, float *probabilities, struct clm_score *score,
-                       struct clm_error *error)
+clm_status predict_part(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
+                        enum clm_part part, float *probabilities, double *spread, struct clm_score *score,
+                        struct clm_error *error)
 {
     const struct rows *const rows = data_part(data, part);
     struct evaluation prediction = {.be = be};
@@ -323,11 +323,19 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         part == CLM_TRAIN        ? "training"
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
-    status = predict_rows(&prediction, model, data, rows, probabilities, score ? score : &unused, error);
+    status =
+        predict_rows(&prediction, model, data, rows, probabilities, spread, score ? score : &unused, error);
     if (status == CLM_OK && score && !isfinite(score->loss) && !clm_data_unlabelled(data, part))
         status = explain_loss(&prediction, model, data, part, error);
     evaluation_free(&prediction);
     return status;
+}
+
+clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
+                       enum clm_part part, float *probabilities, struct clm_score *score,
+                       struct clm_error *error)
+{
+    return predict_part(be, model, data, part, probabilities, NULL, score, error);
 }
 
 clm_status clm_predict_rows(struct clm_backend *be, const struct clm_model *model, const float *x,
@@ -344,7 +352,7 @@ clm_status clm_predict_rows(struct clm_backend *be, const struct clm_model *mode
     struct clm_score unused;
     clm_status status = clm_data_from_arrays(&arrays, NULL, &options, &data, error);
     if (status == CLM_OK)
-        status = predict_rows(&prediction, model, data, &data->train, probabilities, &unused, error);
+        status = predict_rows(&prediction, model, data, &data->train, probabilities, NULL, &unused, error);
     evaluation_free(&prediction);
     clm_data_close(data);
     return status;

@@ -34,11 +34,19 @@ struct outputs {
     float *computed;      /* (rows, outputs): as the net has them, logits or standardised numbers */
     float *probabilities; /* as in `evaluate` */
     struct tally *tally;
+    double
+        *spread; /* (rows, outputs): of an ensemble's nets, of standardised numbers; of evaluate_nets only */
 };
 
 /* `evaluate` with more to take and to give. */
 CLM_MUST_CHECK clm_status evaluate_outputs(struct network *net, struct feed *feed, const struct rows *rows,
                                            struct metrics *sums, const struct outputs *outputs,
                                            struct clm_score *score, struct clm_error *error);
+
+/* clm_predict, and the spread of an ensemble's nets (rows, outputs), of standardised numbers, unless it is
+ * NULL; it stays as it is if there is one net only. */
+CLM_MUST_CHECK clm_status predict_part(struct clm_backend *be, const struct clm_model *model,
+                                       const struct clm_data *data, enum clm_part part, float *probabilities,
+                                       double *spread, struct clm_score *score, struct clm_error *error);
 
 #endif

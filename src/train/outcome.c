@@ -136,6 +136,32 @@ static clm_status calibrate(struct training *t, struct clm_model *model, struct 
     return status;
 }
 
+/* Keeps in the model what its intervals are made from: how far the validation rows' predictions are off. */
+static clm_status calibrate_intervals(struct training *t, struct clm_model *model,
+                                      struct clm_calibration *out, struct clm_error *error)
+{
+    const struct rows *const rows = data_part(t->data, CLM_VALIDATION);
+    const size_t O = clm_model_width(model, clm_model_depth(model));
+    struct clm_score score;
+    float *const predictions = calloc(rows->count, O * sizeof *predictions);
+    double *const spread = calloc(rows->count, O * sizeof *spread);
+    const struct outputs outputs = {.probabilities = predictions, .spread = spread};
+    clm_status status =
+        predictions && spread
+            ? training_predict_nets(t, CLM_VALIDATION, &outputs, &score, error)
+            : clm_fail_setting(error, CLM_ERROR_MEMORY, "calibrate",
+                               "the host has no memory for the predictions of %zu validation rows",
+                               rows->count);
+    if (status == CLM_OK && isfinite(score.loss)) {
+        status = calibrate_targets(model, predictions, spread, rows->targets, rows->count, error);
+        *out = (struct clm_calibration){
+            .rows = rows->count, .temperature = 1, .intervals = intervals_kind_name(model->intervals.kind)};
+    }
+    free(predictions);
+    free(spread);
+    return status;
+}
+
 /* Replaces resident training data by the test part. */
 static clm_status load_test_data(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
@@ -183,7 +209,9 @@ clm_status outcome_judge(struct training *t, struct clm_model *model, struct clm
         guess.loss = INFINITY; /* it is that of cross-entropy */
     if (!has_targets && (status = judge_last_epoch(t, &guess, model, error)))
         return status;
-    if (t->options->calibrate && (status = calibrate(t, model, &result->calibration, error)))
+    if (t->options->calibrate &&
+        (status = has_targets ? calibrate_intervals(t, model, &result->calibration, error)
+                              : calibrate(t, model, &result->calibration, error)))
         return status;
     result->has_test = t->data->test.count > 0 && !t->options->hooks.without_test;
     if (!result->has_test)

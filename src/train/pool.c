@@ -25,7 +25,10 @@ clm_status pool_create(const struct clm_model *model, size_t rows, struct pool *
         out->sums = calloc(count, sizeof *out->sums);
     if (fits && kind_of(out) == LOSS_BINARY)
         out->others = calloc(count, sizeof *out->others);
-    if (out->sums && (out->others || kind_of(out) != LOSS_BINARY))
+    if (fits && loss_table[kind_of(out)].is_regression)
+        out->squares = calloc(count, sizeof *out->squares);
+    if (out->sums && (out->others || kind_of(out) != LOSS_BINARY) &&
+        (out->squares || !loss_table[kind_of(out)].is_regression))
         return CLM_OK;
     pool_free(out);
     return clm_fail_host_memory(error, "the outputs of an ensemble", count * sizeof *out->sums);
@@ -35,6 +38,7 @@ void pool_free(struct pool *pool)
 {
     free(pool->sums);
     free(pool->others);
+    free(pool->squares);
     *pool = (struct pool){0};
 }
 
@@ -67,6 +71,15 @@ static double sigmoid_within(double z)
     return isnan(z) ? z : z < 0 ? e / (1 + e) : 1 / (1 + e);
 }
 
+/* Adds a number to the sum, and to the squares around the mean (Welford 1962). */
+static void add_number(struct pool *pool, size_t i, double value)
+{
+    const double before = pool->sums[i] / fmax((double)pool->nets, 1);
+    pool->sums[i] += value;
+    if (pool->nets)
+        pool->squares[i] += (value - before) * (value - pool->sums[i] / (double)(pool->nets + 1));
+}
+
 void pool_add(struct pool *pool, float *outputs)
 {
     const struct loss *const loss = &pool->model->architecture.loss;
@@ -82,7 +95,7 @@ void pool_add(struct pool *pool, float *outputs)
     else {
         outputs_sort(pool->model, outputs, pool->rows);
         for (size_t i = 0; i < count; i++)
-            pool->sums[i] += (double)outputs[i];
+            add_number(pool, i, (double)outputs[i]);
     }
     pool->nets++;
 }
@@ -95,6 +108,12 @@ void pool_mean(const struct pool *pool, double temperature, float *out)
         out[i] = (float)(!loss_table[kind].has_values ? (pool->sums[i] - log(nets)) / temperature
                          : kind == LOSS_BINARY        ? log(pool->sums[i] / pool->others[i])
                                                       : pool->sums[i] / nets);
+}
+
+void pool_spread(const struct pool *pool, double *out)
+{
+    for (size_t i = 0; i < pool->rows * pool->width; i++)
+        out[i] = sqrt(fmax(pool->squares[i], 0) / (double)pool->nets);
 }
 
 /* ---- evaluation ---- */
@@ -165,6 +184,8 @@ clm_status evaluate_nets(struct network *net, const struct clm_model *model, str
         struct outputs given = *outputs;
         pool_mean(&pool, model->temperature, mixed);
         given.given = mixed;
+        if (outputs->spread)
+            pool_spread(&pool, outputs->spread);
         status = evaluate_outputs(net, feed, rows, sums, &given, score, error);
     }
     pool_free(&pool);

@@ -16,6 +16,7 @@ struct pool {
     size_t rows, width, nets; /* nets: so many have been added */
     double *sums;             /* (rows, width) */
     double *others;           /* (rows, width), of the loss binary: of the probability of 0; else NULL */
+    double *squares;          /* (rows, width), of numbers: sums of squares around their mean; else NULL */
 };
 
 CLM_MUST_CHECK clm_status pool_create(const struct clm_model *model, size_t rows, struct pool *out,
@@ -27,9 +28,13 @@ void pool_add(struct pool *pool, float *outputs);
 /* The mean of the nets (rows, width), with a temperature. */
 void pool_mean(const struct pool *pool, double temperature, float *out);
 
+/* The spread of the nets (rows, width) around their mean, their standard deviation; of numbers. */
+void pool_spread(const struct pool *pool, double *out);
+
 /* Evaluates a model, as evaluate_outputs does a net: the mean of all of its nets, which `net` computes one
  * after the other, with the model's temperature. Then `net` has the parameters of the model's last net.
- * `outputs` gives nothing, and its `computed` gets the mean's outputs. *mean gets the mean of the single
+ * `outputs` gives nothing, its `computed` gets the mean's outputs, and its `spread` stays as it is if there is
+ * one net only. *mean gets the mean of the single
  * nets' scores, unless it is NULL. */
 CLM_MUST_CHECK clm_status evaluate_nets(struct network *net, const struct clm_model *model, struct feed *feed,
                                         const struct rows *rows, struct metrics *sums,

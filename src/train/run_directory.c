@@ -307,6 +307,9 @@ static json_t *settings_of(const struct clm_settings *settings)
 /* What was calibrated. */
 static json_t *calibration_of(const struct clm_calibration *calibration)
 {
+    if (calibration->intervals)
+        return json_pack("{ss sI}", "intervals", calibration->intervals, "rows",
+                         (json_int_t)calibration->rows);
     return json_pack("{so sI so so so so}", "temperature",
                      calibration->is_fitted ? number(calibration->temperature) : json_null(), "rows",
                      (json_int_t)calibration->rows, "loss_before", number(calibration->loss_before),

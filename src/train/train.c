@@ -243,8 +243,24 @@ static struct train_options read_settings(const struct clm_settings *settings,
     };
 }
 
-static clm_status train_check_options(const struct train_options *options, const struct clm_data *data,
-                                      struct clm_error *error)
+/* Calibration is by validation rows, for classes and for numbers. */
+static clm_status check_calibration(const struct clm_model *model, const struct clm_data *data,
+                                    struct clm_error *error)
+{
+    if (data->target_count && intervals_kind(model) == INTERVAL_NONE)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "calibrate loss",
+            "calibration is for classes and for numbers, and the loss binary has neither; leave it out");
+    if (data->validation.count)
+        return CLM_OK;
+    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "val calibrate",
+                            "%s has no validation rows, by which %s; hold some out, or do not calibrate",
+                            data->source,
+                            data->target_count ? "intervals are made" : "the temperature is chosen");
+}
+
+static clm_status train_check_options(const struct train_options *options, const struct clm_model *model,
+                                      const struct clm_data *data, struct clm_error *error)
 {
     if (!options->epochs)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "these settings are of another command than train");
@@ -253,15 +269,11 @@ static clm_status train_check_options(const struct train_options *options, const
             error, CLM_ERROR_ARGUMENT, "batch",
             "a minibatch of %zu rows is larger than the training set of %zu; take smaller ones",
             options->batch, data->train.count);
-    if (options->calibrate && data->target_count)
-        return clm_fail_setting(
-            error, CLM_ERROR_ARGUMENT, "calibrate",
-            "a temperature is of the probabilities of classes, but rows have targets; leave it out");
-    if (options->calibrate && !data->validation.count)
-        return clm_fail_setting(
-            error, CLM_ERROR_ARGUMENT, "val calibrate",
-            "%s has no validation rows, by which the temperature is chosen; hold some out, or do not calibrate",
-            data->source);
+    if (options->calibrate) {
+        const clm_status status = check_calibration(model, data, error);
+        if (status != CLM_OK)
+            return status;
+    }
     return augmentation_check(&options->augmentation, data, error);
 }
 
@@ -361,6 +373,7 @@ clm_status train_net(struct training *t, size_t number, struct clm_error *error)
     t->epoch_count = 0;
     t->largest_weight = divergence_largest_parameter(model);
     model->temperature = 1;
+    intervals_free(&model->intervals);
     network_free(&t->net);
     metrics_free(t->be, &t->sums);
     clm_status status = t->has_course ? CLM_OK : begin_course(t, error);
@@ -458,9 +471,9 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if (!result)
         result = &unused;
     *result = (struct clm_train_result){0};
-    if ((status = train_check_options(options, data, error)) || (status = rule_check(settings, error)) ||
-        (status = begin_course(&t, error)) || (status = check_labelled(data, error)) ||
-        (status = describe_nets(model, data, error)) ||
+    if ((status = train_check_options(options, model, data, error)) ||
+        (status = rule_check(settings, error)) || (status = begin_course(&t, error)) ||
+        (status = check_labelled(data, error)) || (status = describe_nets(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_prepare(&t, &plan, error)) || (status = ensemble_begin(&ensemble, error)))
         goto cleanup;

@@ -113,3 +113,11 @@ clm_status training_score_nets(struct training *t, enum clm_part part, struct ta
     return evaluate_nets(&t->net, model, feed_of(t, part), part_rows(t, part), &t->sums, &outputs, mean,
                          score, error);
 }
+
+clm_status training_predict_nets(struct training *t, enum clm_part part, const struct outputs *outputs,
+                                 struct clm_score *score, struct clm_error *error)
+{
+    const struct clm_model *const model = t->ensemble->model;
+    return evaluate_nets(&t->net, model, feed_of(t, part), part_rows(t, part), &t->sums, outputs, NULL, score,
+                         error);
+}

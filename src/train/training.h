@@ -94,4 +94,9 @@ CLM_MUST_CHECK clm_status training_score_nets(struct training *t, enum clm_part 
                                               struct clm_score *mean, struct clm_score *score,
                                               struct clm_error *error);
 
+/* Predicts a part with the mean of all nets, and scores it; `outputs` as in evaluate_nets. */
+CLM_MUST_CHECK clm_status training_predict_nets(struct training *t, enum clm_part part,
+                                                const struct outputs *outputs, struct clm_score *score,
+                                                struct clm_error *error);
+
 #endif

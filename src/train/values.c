@@ -107,9 +107,8 @@ struct clm_target_measures value_tally_mean(const struct value_tally *tally)
 
 /* ---- for callers ---- */
 
-/* Fails unless all targets of the rows are there. */
-static clm_status check_all_targets(const struct clm_model *model, const struct clm_data *data,
-                                    enum clm_part part, struct clm_error *error)
+clm_status check_all_targets(const struct clm_model *model, const struct clm_data *data, enum clm_part part,
+                             struct clm_error *error)
 {
     const clm_status status = data_check_labels(data, part, error);
     if (status != CLM_OK || (clm_model_targets(model) && clm_model_targets(model) == data->target_count))

@@ -31,4 +31,8 @@ void value_tally_add(struct value_tally *tally, const float *predictions, const 
 struct clm_target_measures value_tally_of(const struct value_tally *tally, size_t t);
 struct clm_target_measures value_tally_mean(const struct value_tally *tally);
 
+/* Fails unless all targets of a part's rows are there, as many as the model predicts. */
+CLM_MUST_CHECK clm_status check_all_targets(const struct clm_model *model, const struct clm_data *data,
+                                            enum clm_part part, struct clm_error *error);
+
 #endif

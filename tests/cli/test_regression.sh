@@ -131,7 +131,6 @@ near() {
     fails 'targets and labels are both named' $train --data prices.csv --target price --label rooms
     fails 'no classes that could have weights' $train --data prices.csv --target price --class-weight balanced
     fails 'mixup mixes rows and their classes' $train --data prices.csv --target price --augment mixup=0.2
-    fails 'a temperature is of the probabilities of classes' $train --data prices.csv --target price --calibrate
     fails 'has no such score to stop by' $train --data prices.csv --target price --stop-after 2 --stop-by accuracy
     fails 'rising numbers between 0 and 1' $train --data prices.csv --loss quantile --quantiles 0.5,0.1
     fails 'changes nothing with the loss squared' $train --data prices.csv --loss squared --quantiles 0.5
