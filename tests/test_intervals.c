@@ -2,12 +2,15 @@
 #include "nn/intervals.h"
 
 #include "nn/model.h"
+#include "support/fixtures.h"
 #include "support/support.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NETS = 3, TARGETS = 2, FEATURES = 3, ROWS = 40 };
 
 static struct clm_error error;
 
@@ -106,22 +109,22 @@ END_TEST
  * scores those are exactly ceil((n + 1) p) of n + 1; of equal ones they may be more. */
 START_TEST(one_is_left_out)
 {
-    enum { ROWS = 60 };
+    enum { SOME = 60 };
     static const double coverages[] = {0.3, 0.5, 0.8, 0.9, 0.95};
     struct clm_model *const model = model_for("absolute", 1, 1);
     for (size_t ties = 1; ties <= 8; ties *= 2)
         for (size_t c = 0; c < COUNT_OF(coverages); c++) {
             size_t within = 0;
-            for (size_t out = 0; out < ROWS; out++) {
-                double scores[ROWS];
-                for (size_t r = 0; r < ROWS; r++)
-                    scores[r] = (double)(r * 37 % ROWS / ties);
+            for (size_t out = 0; out < SOME; out++) {
+                double scores[SOME];
+                for (size_t r = 0; r < SOME; r++)
+                    scores[r] = (double)(r * 37 % SOME / ties);
                 const double own = scores[out];
-                scores[out] = scores[ROWS - 1];
-                ck_assert_done(intervals_keep(model, scores, ROWS - 1, &error));
+                scores[out] = scores[SOME - 1];
+                ck_assert_done(intervals_keep(model, scores, SOME - 1, &error));
                 within += own <= intervals_score(&model->intervals, 0, coverages[c]);
             }
-            const size_t rank = intervals_rank(ROWS - 1, coverages[c]);
+            const size_t rank = intervals_rank(SOME - 1, coverages[c]);
             ck_assert_uint_ge(within, rank);
             ck_assert_uint_lt(within, rank + ties);
         }
@@ -159,7 +162,7 @@ END_TEST
 
 /* The ends of an interval have its score. Each of score, product and sum is rounded once, relative to numbers
  * below 64: 8 roundings of 64 / 2 DBL_EPSILON are more than all of them. */
-START_TEST(bounds)
+START_TEST(ends_of_intervals)
 {
     static const char *const losses[] = {"huber", "huber", "quantile"};
     static const float outputs[] = {-11.5f, 3.25f, 20};
@@ -225,24 +228,30 @@ END_TEST
 /* A model's file keeps the bits of all scores. */
 START_TEST(file)
 {
-    enum { ROWS = 1234, TARGETS = 2 };
+    enum { MANY = 1234 };
     struct clm_model *const model = model_for("squared", TARGETS, 3), *again = NULL;
-    double *const scores = calloc((size_t)ROWS * TARGETS, sizeof *scores);
+    double *const scores = calloc((size_t)MANY * TARGETS, sizeof *scores);
     char *const directory = test_directory(), *path = NULL;
     size_t rows;
-    for (size_t i = 0; i < (size_t)ROWS * TARGETS; i++)
-        scores[i] = exp((double)(i * 7919 % ROWS) / 17 - 30) * (i >= ROWS && i % 3 ? -1 : 1);
+    for (size_t i = 0; i < (size_t)MANY * TARGETS; i++)
+        scores[i] = exp((double)(i * 7919 % MANY) / 17 - 30) * (i >= MANY && i % 3 ? -1 : 1);
     ck_assert_ptr_null(clm_model_intervals(model, &rows));
-    ck_assert_done(intervals_keep(model, scores, ROWS, &error));
+    ck_assert_done(intervals_keep(model, scores, MANY, &error));
     ck_assert_int_gt(asprintf(&path, "%s/model.safetensors", directory), 0);
     ck_assert_done(clm_model_save(model, path, &error));
     ck_assert_done(clm_model_load(path, &again, &error));
     ck_assert_str_eq(clm_model_intervals(again, &rows), "spread");
-    ck_assert_uint_eq(rows, ROWS);
+    ck_assert_uint_eq(rows, MANY);
     ck_assert_uint_eq(again->intervals.kept, 1000);
     ck_assert_uint_eq(again->intervals.targets, TARGETS);
     ck_assert_mem_eq(again->intervals.scores, model->intervals.scores, 2000 * sizeof *scores);
     clm_model_free(again);
+    model->intervals.scores[7] = model->intervals.scores[9]; /* they no longer rise */
+    ck_assert_done(clm_model_save(model, path, &error));
+    ck_assert_int_eq(clm_model_load(path, &again, &error), CLM_ERROR_FORMAT);
+    ck_assert_ptr_null(again);
+    ck_assert_ptr_nonnull(
+        strstr(error.message, "model.safetensors: its intervals are not those of 2 targets"));
     clm_model_free(model);
     free(scores);
     free(path);
@@ -296,6 +305,109 @@ START_TEST(files_that_are_wrong)
 }
 END_TEST
 
+/* ---- predictions ---- */
+
+/* A number from -1 to 1 that depends on `k` alone. */
+static double scattered(size_t k)
+{
+    return (double)((k * 2654435761u + 12345) % 65521) / 32760.5 - 1;
+}
+
+static struct clm_data *rows_with_targets(void)
+{
+    static double targets[ROWS * TARGETS];
+    static float values[ROWS * FEATURES];
+    const struct clm_arrays arrays = {.type = CLM_FLOAT,
+                                      .values = values,
+                                      .rows = ROWS,
+                                      .features = FEATURES,
+                                      .targets = targets,
+                                      .target_count = TARGETS};
+    struct clm_data *data = NULL;
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        values[i] = (float)scattered(i);
+    for (size_t i = 0; i < COUNT_OF(targets); i++)
+        targets[i] = 4 * scattered(i + 1000);
+    ck_assert_done(clm_data_from_arrays(&arrays, NULL, NULL, &data, &error));
+    return data;
+}
+
+/* The nets are linear: what each predicts of a row, before it is brought to own units. */
+static double linear_prediction(const struct clm_model *model, size_t net, size_t row, size_t target)
+{
+    const struct clm_model *const one = clm_model_net(model, net);
+    double sum = (double)clm_model_bias(one, 0)[target];
+    for (size_t i = 0; i < FEATURES; i++)
+        sum += (double)clm_model_weight(one, 0)[target * FEATURES + i] *
+               (double)(float)scattered(row * FEATURES + i);
+    return sum;
+}
+
+/* Mean and spread of the nets, by another formula than the one that is tested: by differences of all pairs. */
+static void by_pairs(const struct clm_model *model, size_t row, size_t target, double *mean, double *spread)
+{
+    double squares = 0;
+    *mean = 0;
+    for (size_t a = 0; a < NETS; a++) {
+        *mean += linear_prediction(model, a, row, target) / NETS;
+        for (size_t b = 0; b < NETS; b++)
+            squares +=
+                pow(linear_prediction(model, a, row, target) - linear_prediction(model, b, row, target), 2);
+    }
+    *spread = sqrt(squares / (2 * NETS * NETS));
+}
+
+/* Bounds on each backend are those of nets that are computed by hand, and are measured right. A prediction is a
+ * sum of a bias and three products, all of at most 1: with u = 2^-24 it is off by at most 16 u, the mean, which
+ * becomes a float, by 20 u, and in own units (times 2, rounded, below 16) by 56 u. The spread is off by no more
+ * than a prediction, and is multiplied by a score of 2 and the deviation 2: by 64 u. */
+START_TEST(predictions)
+{
+    struct clm_backend *const be = fixture_backend((enum fixture)_i);
+    struct clm_data *const data = rows_with_targets();
+    struct clm_model *const model = model_for("squared", TARGETS, NETS);
+    float predicted[ROWS * TARGETS], alone[ROWS * TARGETS];
+    double bounds[ROWS * TARGETS * 2], scores[] = {1, 2, 3, 0.5, 1, 1.5};
+    struct clm_interval_measures measures[TARGETS];
+    struct clm_score score;
+    for (size_t n = 0; n < NETS; n++)
+        for (size_t p = 0; p < FEATURES * TARGETS; p++)
+            ((struct clm_model *)(n ? model->others[n - 1] : model))->values[0][p] =
+                (float)scattered(p + 100 * n);
+    model->target_mean[0] = 1;
+    ck_assert_done(intervals_keep(model, scores, 3, &error));
+    ck_assert_done(clm_predict(be, model, data, CLM_TRAIN, alone, &score, &error));
+    ck_assert_done(clm_predict_intervals(be, model, data, CLM_TRAIN, 0.5, predicted, bounds, &score, &error));
+    ck_assert_mem_eq(predicted, alone, sizeof alone);
+    ck_assert_done(clm_measure_intervals(model, bounds, data, CLM_TRAIN, measures, &error));
+    for (size_t t = 0; t < TARGETS; t++) {
+        size_t within = 0;
+        double width = 0, least = INFINITY, most = 0;
+        for (size_t r = 0; r < ROWS; r++) {
+            const double *const own = bounds + 2 * (r * TARGETS + t), off = 120 * 0x1p-24;
+            const double target = clm_data_target(data, CLM_TRAIN, r, t);
+            double mean, spread;
+            by_pairs(model, r, t, &mean, &spread);
+            const double middle = (t ? 0 : 1) + 2 * mean, half = 2 * (t ? 1 : 2) * (spread + 0.1);
+            ck_assert_within(own[0], middle - half, off);
+            ck_assert_within(own[1], middle + half, off);
+            within += target >= own[0] && target <= own[1];
+            width += (own[1] - own[0]) / ROWS;
+            least = fmin(least, own[1] - own[0]);
+            most = fmax(most, own[1] - own[0]);
+        }
+        ck_assert_uint_gt(within, 0);
+        ck_assert_uint_lt(within, ROWS);
+        ck_assert(most > 2 * least); /* the spread matters */
+        ck_assert_within(measures[t].coverage, (double)within / ROWS, 0.0);
+        ck_assert_within(measures[t].width, width, 1e-12);
+    }
+    clm_model_free(model);
+    clm_data_close(data);
+    clm_backend_close(be);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("intervals");
@@ -306,11 +418,12 @@ int main(void)
     tcase_add_test(cases, scores_of_coverages);
     tcase_add_test(cases, one_is_left_out);
     tcase_add_test(cases, scores_of_values);
-    tcase_add_test(cases, bounds);
+    tcase_add_test(cases, ends_of_intervals);
     tcase_add_test(cases, odd_scores);
     tcase_add_test(cases, coverages_that_are_none);
     tcase_add_test(cases, file);
     tcase_add_test(cases, files_that_are_wrong);
+    tcase_add_loop_test(cases, predictions, FIXTURE_REFERENCE, FIXTURE_OPENCL + 1);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

@@ -42,11 +42,11 @@ between() {
 
 # Coverage of p by n = 600 validation and m = 4000 fresh rows: its mean is from p to p + 1 / (n + 1), and its
 # deviation sqrt(p (1 - p) (1 / (n + 2) + 1 / m)): that of the beta distribution, and that of the binomial one.
-# Five of them on both sides.
+# Four of them on both sides.
 # shellcheck disable=SC2317 # called by check
 covers() {
     awk -v p="$1" -v got="$2" 'BEGIN {
-        off = 5 * sqrt(p * (1 - p) * (1 / 602 + 1 / 4000))
+        off = 4 * sqrt(p * (1 - p) * (1 / 602 + 1 / 4000))
         exit !(got >= p - off && got <= p + 1 / 601 + off)
     }'
 }
@@ -103,6 +103,20 @@ mean_width() {
     quiet=$(mean_width quantiles.csv fresh.csv 0 0.2)
     loud=$(mean_width quantiles.csv fresh.csv 0.8 1.1)
     check 'quantiles: narrow where there is little noise' between 0 "$quiet" "$(awk -v a="$loud" 'BEGIN { print a / 1.5 }')"
+
+    # nets agree where there is little noise, and differ where they learn noise by heart from few rows
+    awk -F, 'BEGIN { print "x,y" } { x = $1 * $1; printf "%.5f,%.4f\n", x, 100 * x + (x > 0.6 ? 60 : 1) * ($3 - 100 * $1 - 50 * $2) / (1 + 30 * $1) }' \
+        rows.csv >both.csv
+    head -n 1001 both.csv >few-rows.csv
+    (echo x,y && tail -n 3000 both.csv) >more-rows.csv
+    succeeds train --backend reference --data few-rows.csv --target y --val 600 --val-by random --hidden 32 \
+        --optimizer adam --lr 0.03 --batch 64 --epochs 40 --quiet --calibrate --ensemble 3 --out nets
+    succeeds predict nets --backend blas --data more-rows.csv --split train --interval 0.9 --out nets.csv
+    quiet=$(mean_width nets.csv more-rows.csv 0 0.5)
+    loud=$(mean_width nets.csv more-rows.csv 0.7 1.1)
+    check 'an ensemble: narrower where there is little noise' between 0 "$quiet" "$(awk -v a="$loud" 'BEGIN { print 0.95 * a }')"
+    succeeds eval nets --backend blas --data more-rows.csv --split train --json measured.json
+    check 'an ensemble: 0.9 of the targets' covers 0.9 "$(number interval_coverage measured.json)"
 
     # other formats
     succeeds predict errors --backend blas --data new.csv --interval 0.9 --out new.json
