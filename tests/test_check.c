@@ -40,7 +40,7 @@ START_TEST(what_is_right_passes)
     struct clm_backend *const backend = fixture_backend(kinds[_i]);
     const bool is_whole = test_in_sample((size_t)_i, 2); /* large products take long */
     const struct verdict verdict = is_whole ? verify(backend) : verify_quickly(backend);
-    for (size_t i = 0; i < verdict.failures; i++)
+    for (size_t i = 0; i < verdict.failed_count; i++)
         printf("%s: %s\n", clm_backend_name(backend), verdict.failed[i]);
     ck_assert(verdict.passed);
     ck_assert_uint_ge(verdict.checks, 200);

@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool has_failed(const struct verdict *verdict, const char *operation)
+{
+    for (size_t i = 0; i < verdict->failed_count; i++)
+        if (!strcmp(verdict->failed[i], operation))
+            return true;
+    return false;
+}
+
 void verdict_hear(void *user, const struct clm_check *check)
 {
     struct verdict *const verdict = user;
@@ -19,8 +27,12 @@ void verdict_hear(void *user, const struct clm_check *check)
     verdict->checks++;
     if (check->passed)
         verdict->worst_passed = fmax(verdict->worst_passed, check->error_over_bound);
-    else if (verdict->failures < FAILURES_MAX)
-        snprintf(verdict->failed[verdict->failures++], 64, "%s", check->operation);
+    else
+        verdict->failures++;
+    if (!check->passed && !has_failed(verdict, check->operation)) {
+        ck_assert_uint_lt(verdict->failed_count, OPERATIONS_MAX);
+        snprintf(verdict->failed[verdict->failed_count++], 64, "%s", check->operation);
+    }
     verdict->stop = verdict->needs_one && verdict->failures;
 }
 
@@ -74,14 +86,12 @@ static bool is_composed(const char *name)
 
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what)
 {
-    bool is_named = false;
-    for (size_t i = 0; i < verdict->failures; i++) {
+    for (size_t i = 0; i < verdict->failed_count; i++) {
         const char *const name = verdict->failed[i];
-        is_named = is_named || !strcmp(name, operation);
         if (strcmp(name, operation) && !is_composed(name) && !(also && !strncmp(name, also, strlen(also))))
             ck_abort_msg("%s: %s is blamed, too", what, name);
     }
-    if (!is_named)
+    if (!has_failed(verdict, operation))
         ck_abort_msg("%s: not noticed", what);
 }
 

@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FAILURES_MAX 64
+#define OPERATIONS_MAX 64
 
 struct verdict {
     size_t checks, failures;
-    char failed[FAILURES_MAX][64]; /* operations, one entry per failure */
+    size_t failed_count;
+    char failed[OPERATIONS_MAX][64]; /* the operations that failed, each once */
     double worst_passed;
     bool passed;
     bool needs_one;             /* the first failure ends the checks */
