@@ -924,8 +924,8 @@ struct clm_score {
     double rmse, mae, r2, exact; /* of targets: see struct clm_target_measures; else NaN */
 };
 
-/* What the setting calibrate has found: for classes the temperature that makes the loss of the validation rows
- * the least (accuracy is the same with any temperature); for numbers what intervals are made from. */
+/* What the setting calibrate has found: for classes the temperature that makes the loss of the validation
+ * rows the least (accuracy is the same with any temperature); for numbers what intervals are made from. */
 struct clm_calibration {
     size_t rows; /* of the validation part; 0: it was not asked for */
     /* Whether there is a best temperature; else it is 1. There is none if the net is right in all rows, or if
@@ -1040,9 +1040,9 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
 
 /* clm_predict of a model that was calibrated for intervals, and an interval for each target, in own units:
  * bounds (rows, targets, 2) are its lowest and highest value. If the rows come from the same source as the
- * validation rows, and the net has not been chosen by these, a row's target is within with a probability of at
- * least `coverage`. Fails as clm_check_interval and clm_predict do, and with CLM_ERROR_FORMAT if a bound is no
- * finite number. */
+ * validation rows, and the net has not been chosen by these, a row's target is within with a probability of
+ * at least `coverage`. Fails as clm_check_interval and clm_predict do, and with CLM_ERROR_FORMAT if a bound
+ * is no finite number. */
 CLM_MUST_CHECK clm_status clm_predict_intervals(struct clm_backend *backend, const struct clm_model *model,
                                                 const struct clm_data *data, enum clm_part part,
                                                 double coverage, float *predictions, double *bounds,

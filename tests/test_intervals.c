@@ -343,7 +343,7 @@ static double linear_prediction(const struct clm_model *model, size_t net, size_
     return sum;
 }
 
-/* Mean and spread of the nets, by another formula than the one that is tested: by differences of all pairs. */
+/* Mean and spread of the nets by another formula than the tested one: by differences of all pairs. */
 static void by_pairs(const struct clm_model *model, size_t row, size_t target, double *mean, double *spread)
 {
     double squares = 0;
@@ -357,10 +357,10 @@ static void by_pairs(const struct clm_model *model, size_t row, size_t target, d
     *spread = sqrt(squares / (2 * NETS * NETS));
 }
 
-/* Bounds on each backend are those of nets that are computed by hand, and are measured right. A prediction is a
- * sum of a bias and three products, all of at most 1: with u = 2^-24 it is off by at most 16 u, the mean, which
- * becomes a float, by 20 u, and in own units (times 2, rounded, below 16) by 56 u. The spread is off by no more
- * than a prediction, and is multiplied by a score of 2 and the deviation 2: by 64 u. */
+/* Bounds on each backend are those of nets that are computed by hand, and are measured right. A prediction is
+ * a sum of a bias and three products, all of at most 1: with u = 2^-24 it is off by at most 16 u, the mean,
+ * which becomes a float, by 20 u, and in own units (times 2, rounded, below 16) by 56 u. The spread is off by
+ * no more than a prediction, and is multiplied by a score of 2 and the deviation 2: by 64 u. */
 START_TEST(predictions)
 {
     struct clm_backend *const be = fixture_backend((enum fixture)_i);

@@ -91,7 +91,7 @@ static enum clm_part choose_part(const struct invocation *in, const struct clm_d
     return is_free && !clm_data_rows(data, part) && !clm_data_rows(data, CLM_VALIDATION) ? CLM_TRAIN : part;
 }
 
-/* Which intervals are wanted: those of --interval; without it eval takes usual ones, if the model has them. */
+/* Which intervals are wanted: those of --interval, or in eval usual ones if the model has any. */
 static clm_status choose_interval(struct invocation *in, const struct clm_model *model, bool is_evaluated,
                                   double *coverage, struct clm_error *error)
 {

@@ -1,10 +1,10 @@
 /* Prediction intervals: how far predictions were from the targets of rows that the net was not trained on.
  *
  * Split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani, Wasserman: Distribution-free predictive
- * inference for regression; 2018). Each of n validation rows has a score for each target, which grows with the
- * distance of the target from its prediction. The interval of a new row has all values whose score is at most
- * the ceil((n + 1) p)-th smallest one: it has the target with a probability of at least p, if the new row and
- * the validation rows come from the same source. The scores are, with targets standardised:
+ * inference for regression; 2018). Each of n validation rows has a score for each target, which grows with
+ * the distance of the target from its prediction. The interval of a new row has all values whose score is at
+ * most the ceil((n + 1) p)-th smallest one: it has the target with a probability of at least p, if the new
+ * row and the validation rows come from the same source. The scores are, with targets standardised:
  *
  *   errors     |y - prediction|, of one net
  *   spread     |y - mean| / (spread of the nets + SPREAD_LEAST), of an ensemble; the spread of a row is the
@@ -46,7 +46,7 @@ size_t intervals_rank(size_t rows, double coverage);
 /* The fewest rows for a coverage above 0 and below 1. */
 size_t intervals_rows_needed(double coverage);
 
-/* What a model's intervals are made from, by its loss and its nets; INTERVAL_NONE if it predicts no numbers. */
+/* What a model's intervals are made from, by its loss and nets; INTERVAL_NONE if it predicts no numbers. */
 enum interval_kind intervals_kind(const struct clm_model *model);
 
 /* Keeps scores (targets, rows) in the model, which it sorts. CLM_ERROR_FORMAT if one is no finite number. */
@@ -57,12 +57,12 @@ void intervals_free(struct intervals *intervals);
 /* Fails with CLM_ERROR_ARGUMENT unless the model has scores for a coverage. */
 CLM_MUST_CHECK clm_status intervals_check(const struct clm_model *model, double coverage,
                                           struct clm_error *error);
-/* The score of a target that bounds the intervals of a coverage that intervals_check accepts: that of the rank,
- * or, if that one is not kept, the next one that is. */
+/* The score of a target that bounds the intervals of a coverage that intervals_check accepts: that of the
+ * rank, or, if that one is not kept, the next one that is. */
 double intervals_score(const struct intervals *intervals, size_t target, double coverage);
 
-/* The score of a value of a target, from its outputs (quantiles, or one prediction) in own units and the spread
- * of the nets in deviations. */
+/* The score of a value of a target, from its outputs (quantiles, or one prediction) in own units and the
+ * spread of the nets in deviations. */
 double intervals_score_of(const struct clm_model *model, enum interval_kind kind, size_t target,
                           const float *outputs, double spread, double value);
 /* The lowest and the highest value with a score of at most `score`, in own units; their middle twice if there

@@ -1,4 +1,5 @@
-/* What validation rows tell a trained net. The temperature by which a net's logits are divided: its probabilities then tell how often it is right. */
+/* What validation rows tell a trained net. The temperature by which a net's logits are divided: its
+ * probabilities then tell how often it is right. */
 #ifndef CLM_TRAIN_CALIBRATE_H
 #define CLM_TRAIN_CALIBRATE_H
 

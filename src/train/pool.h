@@ -33,9 +33,8 @@ void pool_spread(const struct pool *pool, double *out);
 
 /* Evaluates a model, as evaluate_outputs does a net: the mean of all of its nets, which `net` computes one
  * after the other, with the model's temperature. Then `net` has the parameters of the model's last net.
- * `outputs` gives nothing, its `computed` gets the mean's outputs, and its `spread` stays as it is if there is
- * one net only. *mean gets the mean of the single
- * nets' scores, unless it is NULL. */
+ * `outputs` gives nothing, its `computed` gets the mean's outputs, and its `spread` stays as it is if there
+ * is one net only. *mean gets the mean of the single nets' scores, unless it is NULL. */
 CLM_MUST_CHECK clm_status evaluate_nets(struct network *net, const struct clm_model *model, struct feed *feed,
                                         const struct rows *rows, struct metrics *sums,
                                         const struct outputs *outputs, struct clm_score *mean,
