@@ -666,6 +666,7 @@ enum clm_setting_type {
     CLM_SETTING_INIT,         /* he, normal:STD and the like, or a file */
     CLM_SETTING_AUGMENTATION, /* flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
     CLM_SETTING_DURATION,     /* 90, 90s, 15m, 1.5h or 2d */
+    CLM_SETTING_INTERVAL,     /* 5m, of time; 500, of steps; or never */
     CLM_SETTING_LAYERS,       /* 512 gelu norm=batch drop=0.2, 512 gelu skip, 10 */
 };
 
@@ -735,6 +736,13 @@ CLM_MUST_CHECK clm_status clm_settings_read_recipe(struct clm_settings *settings
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
 
+/* For train: takes all settings from the checkpoint of the run that the setting resume names, a directory or
+ * a checkpoint file in it, so that clm_train goes on with that run; the setting out becomes its directory.
+ * Does nothing if resume is not set. CLM_ERROR_ARGUMENT names a setting that was set before to something
+ * else. Only these may be others: data, test and val (the rows must be the same), device, memory,
+ * device-memory, resident, max-time, checkpoint-every, keep-checkpoints, recipe, config and quiet. */
+CLM_MUST_CHECK clm_status clm_settings_resume(struct clm_settings *settings, struct clm_error *error);
+
 /* Was it set, by clm_settings_set, a file or a recipe? */
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
 /* Was it set by a recipe, which has no priority? */
@@ -744,7 +752,8 @@ const char *clm_settings_text(const struct clm_settings *settings, const char *n
 /* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
  * default; CHOICES: bit n stands for choice n. These and those below are 0 if there is no value. */
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
-/* NUMBER, SHARE; NaN if that is a path; seconds of a DURATION */
+/* NUMBER, SHARE; NaN if that is a path; seconds of a DURATION; of an INTERVAL its seconds, or 0, and its
+ * steps are its count, or 0 */
 double clm_settings_number(const struct clm_settings *settings, const char *name);
 /* SIZES, WIDTHS, EXTENT; of NETS the first */
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count);
@@ -895,9 +904,11 @@ struct clm_train_hooks {
     void (*on_progress)(void *user, const struct clm_progress *progress); /* NULL saves the measuring */
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
-    /* If not 0, training ends after the running epoch. Before the end of the first epoch it ends after the
-     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it
-     * was, and no run is written. */
+    /* If not 0, training of a single net with a run directory ends after the running step: a checkpoint is
+     * written, and the run as it is, if an epoch has ended. Without a directory, and for an ensemble, it ends
+     * after the running epoch. Before the end of the first epoch it ends after the running minibatch, or the
+     * running trial of a provider: the result has 0 epochs, the model stays as it was, and no run is
+     * written. */
     const volatile sig_atomic_t *stop;
     int argc; /* the command line, for run.json */
     char *const *argv;
@@ -941,6 +952,11 @@ struct clm_train_result {
     size_t epochs;         /* finished */
     struct clm_epoch kept; /* whose net is kept: the last epoch, or the best with the setting stop-after */
     bool is_stopped_early, is_out_of_time; /* by stop-after, or by max-time */
+    /* Stopped as asked, between two steps, or after an epoch; a checkpoint was written, from which the run
+     * can go on; and rows of the next epoch that are done. If they are not 0, and no better net was kept,
+     * `kept` has the last epoch with the scores of the net as it was stopped. */
+    bool is_stopped, can_resume;
+    size_t rows_done;
     bool has_test;
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
@@ -984,14 +1000,15 @@ CLM_MUST_CHECK clm_status clm_measure_targets(const struct clm_model *model, con
 CLM_MUST_CHECK clm_status clm_class_weights(const struct clm_data *data, const char *text, double *weights,
                                             struct clm_error *error);
 
-/* Trains `model` in place on the training part of `data` by minibatch gradient descent:
- * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|² + l1 Σ|W|; or by
- * another rule, if the setting optimizer names one. A smaller last minibatch is trained on as well. The same
- * model, data, settings, backend and device give the same bits.
+/* Trains `model` in place on the training part of `data` by minibatch gradient descent: v = momentum v + g, w
+ * = w - lr v, with g the gradient of mean cross-entropy + l2 |W|² + l1 Σ|W|; or by another rule, if the
+ * setting optimizer names one. A smaller last minibatch is trained on as well. The same model, data,
+ * settings, backend and device give the same bits.
  *
- *   settings  of the command "train". Those of data, device and net were for the functions that made data,
- *             backend and model; training reads the others, and writes all of them into the run directory
- *             `out`, if it is set
+ * settings of the command "train". Those of data, device and net were for the functions that made data,
+ * backend and model; training reads the others, and writes all of them into the run directory `out`, if it is
+ * set. With `resume`, see clm_settings_resume, the run goes on from its checkpoint, and ends with the same
+ * bits as without a stop
  *
  * With class weights, or if the data has a weight for each row, the loss of a row is multiplied by w, the
  * weight of its class times its own, divided by the mean of these products over the training part: so the

@@ -424,7 +424,7 @@ END_TEST
 /* Begins, and ends without a net. */
 static clm_status begin_and_end(const char *path)
 {
-    const clm_status status = run_directory_begin(path, &held, &error);
+    const clm_status status = run_directory_begin(path, false, &held, &error);
     run_directory_end(path, &held, false);
     return status;
 }
@@ -435,11 +435,11 @@ START_TEST(begins)
     struct stat about;
     ck_assert_msg(begin_and_end(directory) == CLM_OK, "%s", error.message);
     ck_assert_uint_eq(files_there(), 0); /* the lock is removed */
-    ck_assert_msg(run_directory_begin(deep, &held, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(run_directory_begin(deep, false, &held, &error) == CLM_OK, "%s", error.message);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
     run_directory_end(deep, &held, false);
     ck_assert(stat(above, &about) && errno == ENOENT);
-    ck_assert_msg(run_directory_begin(deep, &held, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(run_directory_begin(deep, false, &held, &error) == CLM_OK, "%s", error.message);
     run_directory_end(deep, &held, true);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
     ck_assert_msg(begin_and_end(deep) == CLM_OK, "%s", error.message);
@@ -456,8 +456,8 @@ START_TEST(one_run_at_a_time)
     char *const path = path_of("run"), *const lock = path_of("run/.lock");
     struct run_claim second;
     struct stat about;
-    ck_assert_msg(run_directory_begin(path, &held, &error) == CLM_OK, "%s", error.message);
-    ck_assert_int_eq(run_directory_begin(path, &second, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(run_directory_begin(path, false, &held, &error) == CLM_OK, "%s", error.message);
+    ck_assert_int_eq(run_directory_begin(path, false, &second, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, path) && strstr(error.message, "another run"), "%s", error.message);
     ck_assert_str_eq(error.setting, "out");
     run_directory_end(path, &second, false);
@@ -465,7 +465,7 @@ START_TEST(one_run_at_a_time)
     /* what a killed run leaves locks nothing */
     close(held.lock);
     held.lock = -1;
-    ck_assert_msg(run_directory_begin(path, &second, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(run_directory_begin(path, false, &second, &error) == CLM_OK, "%s", error.message);
     run_directory_end(path, &second, true);
     ck_assert(stat(lock, &about) && errno == ENOENT);
     free(path);
@@ -486,7 +486,7 @@ START_TEST(many_runs_at_once)
             continue;
         int wrong = 0;
         for (int round = 0; round < ROUNDS; round++) {
-            const clm_status status = run_directory_begin(path, &held, &error);
+            const clm_status status = run_directory_begin(path, false, &held, &error);
             if (status == CLM_OK) { /* alone? */
                 wrong |= mkdir(mark, 0777) ? 1 : 0;
                 wrong |= rmdir(mark) ? 2 : 0;
@@ -516,7 +516,7 @@ START_TEST(holds_a_run_already)
         ck_assert_int_eq(begin_and_end(directory), CLM_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(error.message, directory));
         ck_assert_ptr_nonnull(strstr(error.message, names[i]));
-        ck_assert_str_eq(error.setting, "out");
+        ck_assert_str_eq(error.setting, i < 4 ? "out" : "out resume");
         unlink(path);
         /* a link that leads nowhere counts as a file, too */
         ck_assert(!symlink("nowhere", path));

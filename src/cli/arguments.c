@@ -289,6 +289,20 @@ static void read_config(const struct invocation *in)
     exit(EXIT_FAILED);
 }
 
+/* A run that goes on has settings of its own. */
+static void read_resumed(const struct invocation *in)
+{
+    struct clm_error error;
+    const clm_status status = clm_settings_resume(in->settings, &error);
+    if (status == CLM_OK)
+        return;
+    name_options(in->about->name, &error);
+    if (status == CLM_ERROR_ARGUMENT)
+        wrong_usage(in->about->name, "%s", error.message);
+    complain(in->about->name, "%s", error.message);
+    exit(EXIT_FAILED);
+}
+
 static void read_recipe(const struct invocation *in)
 {
     struct clm_error error;
@@ -328,6 +342,7 @@ struct invocation parse_arguments(const struct command *command, int argc, char 
         exit(EXIT_USAGE);
     }
     read_config(&in);
+    read_resumed(&in);
     read_recipe(&in);
     check_together(&in);
     check_outputs(&in);

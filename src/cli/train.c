@@ -374,7 +374,8 @@ static void print_calibration(const struct clm_calibration *calibration)
 }
 
 /* Says why training has ended before its last epoch. The table shows that of each net of an ensemble. */
-static void tell_early_end(const struct training_run *run, const struct clm_train_result *result)
+static void tell_early_end(const struct training_run *run, const struct clm_train_result *result,
+                           const struct clm_data *data)
 {
     const size_t epochs = clm_settings_count(run->settings, "epochs"),
                  nets = clm_settings_count(run->settings, "ensemble");
@@ -382,7 +383,10 @@ static void tell_early_end(const struct training_run *run, const struct clm_trai
         remark("train", "stopped, as asked: the ensemble has %zu of %zu nets", result->nets, nets);
     if (run->is_ensemble)
         return;
-    if (result->is_stopped_early)
+    if (result->rows_done)
+        remark("train", "stopped in epoch %zu of %zu, after %zu of %zu rows, as asked", result->epochs + 1,
+               epochs, result->rows_done, clm_data_rows(data, CLM_TRAIN));
+    else if (result->is_stopped_early)
         remark(
             "train",
             "stopped after epoch %zu of %zu: no better validation %s for %s epochs; the net is that of epoch %zu",
@@ -399,7 +403,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
                          const struct clm_data *data)
 {
     const char *const out = clm_settings_text(run->settings, "out");
-    tell_early_end(run, result);
+    tell_early_end(run, result, data);
     if (!run->is_quiet)
         printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
                (uintmax_t)result->memory_planned);
@@ -407,6 +411,8 @@ static void print_result(const struct training_run *run, const struct clm_train_
     print_score(run, result, data);
     if (out && !run->is_quiet)
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", out);
+    if (result->can_resume)
+        remark("train", "go on with: clmlp train --resume %s", printable(out).text);
 }
 
 /* Tells what is likely to be a mistake about the data, as far as it is cheap to find. */
@@ -566,6 +572,8 @@ static clm_status tell_other_scales(const struct clm_model *model, const struct 
 static clm_status choose_settings(struct clm_settings *settings, const struct clm_data *data,
                                   const struct clm_model *from, struct clm_error *error)
 {
+    if (clm_settings_text(settings, "resume"))
+        return clm_suit_settings(settings, data, error);
     if (from && clm_settings_is_set(settings, "standardize"))
         remark(
             "train", "%s",
@@ -696,12 +704,19 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     run.has_targets = clm_data_targets(data) > 0;
     run.is_regression = run.has_targets && strcmp(clm_model_loss(model).name, "binary") != 0;
     hooks.stop = catch_interrupts(
-        "clmlp: train: note: stopping after this epoch, or at once if it is the first; interrupt again to end the program\n");
+        clm_settings_text(settings, "out") && !run.is_ensemble
+            ? "clmlp: train: note: stopping after this step; interrupt again to end the program\n"
+            : "clmlp: train: note: stopping after this epoch, or at once if it is the first; interrupt again to end the program\n");
     if (is_terminal(STDERR_FILENO) && !run.is_quiet)
         hooks.on_progress = print_progress;
     status = clm_train(backend, model, data, settings, &hooks, &result, error);
     clear_progress();
-    if (status == CLM_OK && !result.epochs)
+    if (status == CLM_OK && !result.epochs && result.can_resume)
+        status = fail(
+            error, CLM_ERROR_ARGUMENT,
+            "stopped in the first epoch, as asked: there is no net yet; go on with: clmlp train --resume %s",
+            printable(clm_settings_text(settings, "out")).text);
+    else if (status == CLM_OK && !result.epochs)
         status = fail(error, CLM_ERROR_ARGUMENT,
                       "stopped before the end of the first epoch, as asked; nothing is kept");
     else if (status == CLM_OK)
@@ -719,7 +734,7 @@ const struct command command_train = {
     "train",
     "train a net, print a table of epochs, write a run directory",
     run_train,
-    "Trains a net of linear layers with ReLU or another activation between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C, SIGTERM or SIGHUP ends training after the running epoch, and the run is tested and written; before the end of the first epoch it ends training at once, and nothing is kept. A second Ctrl-C or SIGTERM ends the program.\n\nExamples:\n"
+    "Trains a net of linear layers with ReLU or another activation between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C, SIGTERM or SIGHUP stops a run with --out after the running step: it is saved, tested and written as it is, and `clmlp train --resume DIR' goes on with it, to the same bits as without the stop. Without --out, and of an ensemble, the running epoch is finished first, unless it is the first one, after which nothing would be kept. A second Ctrl-C or SIGTERM ends the program.\n\nExamples:\n"
     "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
     "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run",
     {{"data", "fashion-mnist"}}};

@@ -83,6 +83,11 @@ static clm_status backend_create_tensor(struct clm_backend *be, enum tensor_type
     return CLM_OK;
 }
 
+bool backend_is_double(const struct clm_backend *be)
+{
+    return be->operations->element_sizes[TENSOR_REAL] == sizeof(double);
+}
+
 clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
                          struct tensor *out, struct clm_error *error)
 {

@@ -183,6 +183,9 @@ CLM_MUST_CHECK clm_status tensor_create_like(struct clm_backend *be, const struc
 /* Frees *tensor, which may be empty, and makes it empty. */
 void tensor_free(struct clm_backend *be, struct tensor *tensor);
 
+/* Whether a TENSOR_REAL of the backend is double, not float. */
+bool backend_is_double(const struct clm_backend *be);
+
 enum host_type { HOST_FLOAT, HOST_DOUBLE, HOST_BYTE, HOST_INDEX };
 
 /* Copies all of a tensor to or from row-major host memory, and waits. TENSOR_REAL takes HOST_FLOAT and

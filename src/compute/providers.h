@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct clm_backend;
@@ -49,6 +50,13 @@ size_t provider_panel(const struct clm_backend *be, size_t provider, size_t B, s
 /* Opens the provider and assigns the product. Other batch sizes follow the nearest assigned one. */
 CLM_MUST_CHECK clm_status provider_assign(struct clm_backend *be, const struct product_key *key,
                                           size_t provider, struct clm_error *error);
+/* Which provider computes a product. */
+struct assignment {
+    struct product_key key; /* first, for product_nearest */
+    size_t provider;
+};
+/* Entry `index` of the table of assignments; false after the last one. */
+bool provider_assigned(const struct clm_backend *be, size_t index, struct assignment *out);
 /* Drops a provider: takes all its products away, never uses it on this backend again, and notes why. */
 void provider_drop(struct clm_backend *be, size_t provider, const char *why);
 

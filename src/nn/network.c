@@ -4,6 +4,7 @@
 #include "nn/fold.h"
 #include "prove/prove.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -776,4 +777,40 @@ clm_status network_step_part(struct network *net, const struct batch_part *part,
 void network_exchange_average(struct network *net)
 {
     optimiser_exchange(&net->optimiser);
+}
+
+/* ---- state ---- */
+
+/* Adds a tensor to the list, unless it is empty or only counted. */
+static void list_tensor(struct state_tensor *out, size_t *count, const char *name, size_t number,
+                        const char *what, const struct tensor *tensor)
+{
+    if (tensor_is_empty(tensor))
+        return;
+    if (out) {
+        snprintf(out[*count].name, sizeof out->name, "%s.%zu%s", name, number, what);
+        out[*count].tensor = *tensor;
+    }
+    ++*count;
+}
+
+size_t network_list_state(const struct network *net, size_t next_rows, struct state_tensor *out)
+{
+    static const char *const states[] = {".state.0", ".state.1"};
+    size_t count = 0;
+    _Static_assert(sizeof states / sizeof *states == STATES_MOST, "a name for each state");
+    for (size_t p = 0; p < architecture_parameter_count(&net->architecture); p++) {
+        const struct parameter *const parameter = net->parameters[p];
+        list_tensor(out, &count, "parameters", p, ".value", &parameter->value);
+        for (size_t s = 0; s < STATES_MOST; s++)
+            list_tensor(out, &count, "parameters", p, states[s], &parameter->state[s]);
+        list_tensor(out, &count, "parameters", p, ".average", &net->optimiser.averages[p]);
+    }
+    for (size_t s = 0; s < architecture_statistic_count(&net->architecture); s++)
+        list_tensor(out, &count, "statistics", s, "", net->statistics[s]);
+    if (net->is_ahead) {
+        const struct tensor Y = tensor_first_rows(&net->layers[0].Y, next_rows);
+        list_tensor(out, &count, "ahead", 0, ".outputs", &Y);
+    }
+    return count;
 }

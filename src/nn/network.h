@@ -91,6 +91,18 @@ CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_mo
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
                                        struct clm_error *error);
 
+/* A tensor of what a net in training remembers from step to step: a view of it. */
+struct state_tensor {
+    char name[48]; /* "parameters.0.value" */
+    struct tensor tensor;
+};
+
+/* Lists the values, optimiser's states and averages of all parameters, and running statistics; and if the
+ * step before has computed the first layer's outputs of the next `next_rows` rows, these as
+ * "ahead.0.outputs". Returns how many there are; `out` may be NULL. Valid between two steps that share no
+ * gradient. */
+size_t network_list_state(const struct network *net, size_t next_rows, struct state_tensor *out);
+
 /* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie), changed as `augmentation` says
  * (NULL: not at all), which leaves `position` and `partners` to the batch. */
 struct minibatch {

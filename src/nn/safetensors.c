@@ -102,6 +102,21 @@ static void swap_to_host(float *values, size_t count)
     }
 }
 
+static void swap_doubles_to_host(double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits = le64toh(bits);
+        memcpy(values + i, &bits, sizeof bits);
+    }
+}
+
+static size_t element_size(const struct safetensor *tensor)
+{
+    return tensor->doubles ? sizeof(double) : sizeof(float);
+}
+
 const char *safetensor_shape_text(char text[SAFETENSOR_SHAPE_TEXT], const size_t *shape, size_t count)
 {
     size_t at = 0;
@@ -384,7 +399,40 @@ static clm_status take_values(const char *path, unsigned char **bytes, size_t fr
     return CLM_OK;
 }
 
-clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error)
+/* Copies each F32 and F64 as it is into a block of its own, in which all of them are aligned. */
+static clm_status copy_exactly(const char *path, const unsigned char *data, struct safetensors *out,
+                               struct clm_error *error)
+{
+    size_t all = 0;
+    char shown[SHOWN_SIZE];
+    for (size_t i = 0; i < out->count; i++) {
+        const struct safetensor *const tensor = &out->tensors[i];
+        if (tensor->type->read != read_f32 && tensor->type->read != read_f64)
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: tensor %s is of type %s, where F32 or F64 is due",
+                            path, text_show(shown, sizeof shown, tensor->name, strlen(tensor->name)),
+                            tensor->type->name);
+        all +=
+            round_up(tensor->count * tensor->type->size, sizeof(double)); /* the file is larger than half */
+    }
+    unsigned char *at = out->block = malloc(all + 1);
+    if (!at)
+        return clm_fail_host_memory(error, path, all + 1);
+    for (size_t i = 0; i < out->count; i++) {
+        struct safetensor *const tensor = &out->tensors[i];
+        const size_t size = tensor->count * tensor->type->size;
+        memcpy(at, data + tensor->begin, size);
+        if (tensor->type->read == read_f64)
+            swap_doubles_to_host(tensor->doubles = (double *)(void *)at, tensor->count);
+        else
+            swap_to_host(tensor->values = (float *)(void *)at, tensor->count);
+        at += round_up(size, sizeof(double));
+    }
+    return CLM_OK;
+}
+
+/* Reads the file; `is_exact`: for safetensors_read_exactly. */
+static clm_status read_file_of_tensors(const char *path, bool is_exact, struct safetensors *out,
+                                       struct clm_error *error)
 {
     size_t size = 0, length = 0;
     unsigned char *bytes = NULL;
@@ -402,13 +450,24 @@ clm_status safetensors_read(const char *path, struct safetensors *out, struct cl
     if (status != CLM_OK)
         goto cleanup;
 
-    status = take_values(path, &bytes, LENGTH_SIZE + length, data_size, out, error);
+    status = is_exact ? copy_exactly(path, bytes + LENGTH_SIZE + length, out, error)
+                      : take_values(path, &bytes, LENGTH_SIZE + length, data_size, out, error);
 cleanup:
     free(bytes);
     json_decref(header);
     if (status != CLM_OK)
         safetensors_free(out);
     return status;
+}
+
+clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error)
+{
+    return read_file_of_tensors(path, false, out, error);
+}
+
+clm_status safetensors_read_exactly(const char *path, struct safetensors *out, struct clm_error *error)
+{
+    return read_file_of_tensors(path, true, out, error);
 }
 
 static clm_status safetensors_describe(const char *path, const struct safetensor *tensor, size_t *end,
@@ -419,7 +478,7 @@ static clm_status safetensors_describe(const char *path, const struct safetensor
     bool is_whole = true, fits = tensor->dimension_count <= SAFETENSORS_DIMENSIONS_MAX;
     for (size_t i = 0; fits && i < tensor->dimension_count; i++)
         fits = size_mul(count, tensor->shape[i], &count);
-    if (!fits || count != tensor->count || !size_mul(count, sizeof(float), &size) ||
+    if (!fits || count != tensor->count || !size_mul(count, element_size(tensor), &size) ||
         !size_add(begin, size, end))
         return clm_fail(error, CLM_ERROR_SHAPE,
                         "%s: tensor %.100s has %zu elements, which its shape does not", path, tensor->name,
@@ -430,8 +489,8 @@ static clm_status safetensors_describe(const char *path, const struct safetensor
     json_t *const shape = json_array();
     for (size_t i = 0; is_whole && i < tensor->dimension_count; i++)
         is_whole = json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) == 0;
-    json_t *const about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                                    (json_int_t)begin, (json_int_t)*end);
+    json_t *const about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->doubles ? "F64" : "F32", "shape",
+                                    shape, "data_offsets", (json_int_t)begin, (json_int_t)*end);
     if (!about || !is_whole) {
         json_decref(about);
         return clm_fail_host_memory(error, path, sizeof *tensor);
@@ -470,16 +529,19 @@ static void fill_file(unsigned char *out, const char *text, size_t length, const
                       size_t count)
 {
     const uint64_t stored = htole64(length);
-    float *const data = (float *)(void *)(out + LENGTH_SIZE + length);
-    size_t filled = 0;
     memcpy(out, &stored, LENGTH_SIZE);
     memcpy(out + LENGTH_SIZE, text, length);
+    out += LENGTH_SIZE + length;
     for (size_t i = 0; i < count; i++) {
-        if (tensors[i].count)
-            memcpy(data + filled, tensors[i].values, tensors[i].count * sizeof(float));
-        filled += tensors[i].count;
+        const size_t size = tensors[i].count * element_size(&tensors[i]);
+        if (size)
+            memcpy(out, tensors[i].doubles ? (const void *)tensors[i].doubles : tensors[i].values, size);
+        if (tensors[i].doubles)
+            swap_doubles_to_host((double *)(void *)out, tensors[i].count);
+        else
+            swap_to_host((float *)(void *)out, tensors[i].count);
+        out += size;
     }
-    swap_to_host(data, filled);
 }
 
 clm_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,

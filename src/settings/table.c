@@ -450,6 +450,16 @@ const struct setting_row setting_rows[] = {
         TEXT, "out", "DIR", TRAIN_ALONE | UNSAVED, MEANS("the trained net is not kept"),
         "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused"),
     OTHER(
+        TEXT, "resume", "DIR", TRAIN_ALONE | UNSAVED, UNSET,
+        "go on with the stopped run of this directory, by its checkpoint.safetensors (or name another checkpoint in it): the same bits as without the stop; all other options are the run's"),
+    OTHER(
+        INTERVAL, "checkpoint-every", "TIME|STEPS|never", TRAIN_ALONE | UNSAVED, IS("10m"),
+        "with --out: how often to save what --resume needs, as in 5m, or 1000 for steps; it is saved at Ctrl-C, too, and removed at the end"),
+    COUNT(
+        "keep-checkpoints", "N", TRAIN_ALONE | UNSAVED, IS_BUT("0", "the last one, until the end"),
+        FROM_TO(0, 1000),
+        "keep the last N checkpoints, as checkpoint-STEP.safetensors, and checkpoint-best.safetensors, after the epoch with the best validation score; also at the end"),
+    OTHER(
         TEXT, "out", "DIR", SEARCH, MEANS("nothing is kept"),
         "directory of the search: trials.csv, best.conf, search.json; the same command goes on with one that was stopped"),
     CHOICE_OF(

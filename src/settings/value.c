@@ -175,6 +175,24 @@ static clm_status read_duration(const struct clm_setting *about, const char *tex
     return keep_text(about, text, out, error);
 }
 
+/* 90s, 15m, 1.5h or 2d is a time, 500 a number of steps; never is neither. */
+static clm_status read_interval(const struct clm_setting *about, const char *text, struct setting_value *out,
+                                struct clm_error *error)
+{
+    const size_t length = strlen(text);
+    if (!strcmp(text, "never"))
+        return keep_text(about, text, out, error);
+    if (length && strchr("smhd", text[length - 1]))
+        return read_duration(about, text, out, error);
+    errno = 0;
+    out->count = strspn(text, "0123456789") == length ? strtoull(text, NULL, 10) : 0;
+    if (errno || !out->count || out->count > SIZE_MAX / 2)
+        return value_refuse(
+            about, text, error,
+            "it has to be a time with its unit (90s, 15m, 1.5h or 2d), a number of steps from 1 on, or never");
+    return keep_text(about, text, out, error);
+}
+
 /* ---- words ---- */
 
 static clm_status read_choice(const struct clm_setting *about, const char *text, struct setting_value *out,
@@ -468,6 +486,7 @@ static reader *const readers[] = {
     [CLM_SETTING_INIT] = read_init,
     [CLM_SETTING_AUGMENTATION] = read_augmentation,
     [CLM_SETTING_DURATION] = read_duration,
+    [CLM_SETTING_INTERVAL] = read_interval,
     [CLM_SETTING_LAYERS] = read_layers_text,
 };
 

@@ -118,6 +118,11 @@ static double score_of(enum clm_stop_by by, const struct clm_epoch *epoch)
     }
 }
 
+double course_score(const struct course *course, const struct clm_epoch *epoch)
+{
+    return score_of(course->stop_by, epoch);
+}
+
 bool course_note(struct course *course, const struct clm_epoch *epoch, double started)
 {
     const double score = score_of(course->stop_by, epoch);

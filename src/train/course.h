@@ -30,6 +30,9 @@ CLM_MUST_CHECK clm_status course_check_score(const struct course *course, const 
 /* The learning rate of a step, counted from 0 in the whole run. */
 double course_rate(const struct course *course, size_t step);
 
+/* The validation score of an epoch by which the run may stop, the larger the better. */
+double course_score(const struct course *course, const struct clm_epoch *epoch);
+
 /* Notes the end of an epoch, which began at `started` on the clock. Returns whether its net is the one to
  * keep: the best by the validation score if the course stops early, else the last. */
 bool course_note(struct course *course, const struct clm_epoch *epoch, double started);

@@ -285,15 +285,27 @@ static clm_status wait_for_loader(struct feed *feed, struct clm_error *error)
     return feed->loaded;
 }
 
+/* Draws the order of the shards before the present one, as a pass from the first row on does. */
+static void skip_shards(struct feed *feed)
+{
+    for (size_t s = 0; feed->order.is_shuffled && s < feed->shard; s++)
+        order_draw(&feed->order, feed->drawn, order_shard_rows(&feed->order, s));
+}
+
 clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed, size_t epoch,
                       struct clm_error *error)
+{
+    return feed_begin_at(feed, rows, seed, epoch, 0, error);
+}
+
+clm_status feed_begin_at(struct feed *feed, const struct rows *rows, uint64_t seed, size_t epoch,
+                         size_t position, struct clm_error *error)
 {
     clm_status status = wait_for_loader(feed, error);
     if (status != CLM_OK)
         return status;
     const bool is_other = feed->rows != rows || feed->order.is_shuffled != (epoch > 0);
     feed->rows = rows;
-    feed->shard = 0;
     if (is_other) {
         order_free(&feed->order);
         if ((status = order_create(rows->count, feed->residency.shard, feed->residency.block, epoch > 0,
@@ -302,8 +314,10 @@ clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed,
     }
     if (epoch > 0)
         order_begin(&feed->order, seed, epoch);
+    feed->shard = feed->residency.is_streamed ? position / feed->order.shard : 0;
+    skip_shards(feed);
     /* queued operations may still read the slots */
-    if ((status = backend_finish(feed->be, error)) || (status = feed_load(feed, 0, error)))
+    if ((status = backend_finish(feed->be, error)) || (status = feed_load(feed, feed->shard, error)))
         return status;
     load_ahead(feed);
     return CLM_OK;

@@ -61,6 +61,10 @@ CLM_MUST_CHECK clm_status feed_normalise(struct feed *feed, const struct clm_mod
 CLM_MUST_CHECK clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed, size_t epoch,
                                      struct clm_error *error);
 
+/* feed_begin for a pass that goes on at row `position`, where a minibatch begins. */
+CLM_MUST_CHECK clm_status feed_begin_at(struct feed *feed, const struct rows *rows, uint64_t seed,
+                                        size_t epoch, size_t position, struct clm_error *error);
+
 /* The minibatch of up to `batch` rows from position `first` on; 0 rows if the pass is over. The next `first`
  * is larger by its rows. Gather it before you ask for the next one. At the beginning of a shard, waits until
  * it is loaded and all queued work is done. `batch` is the residency's. */

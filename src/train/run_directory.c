@@ -1,9 +1,11 @@
 #include "train/run_directory.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "data/data.h"
 #include "nn/model.h"
+#include "train/checkpoint.h"
 #include "train/curves.h"
 
 #include <errno.h>
@@ -317,6 +319,13 @@ static json_t *calibration_of(const struct clm_calibration *calibration)
                      number(calibration->error_before), "error_after", number(calibration->error_after));
 }
 
+/* Where the run was stopped: in this epoch, after so many of its rows. */
+static json_t *stopped_of(const struct clm_train_result *result)
+{
+    return json_pack("{sI sI sb}", "epoch", (json_int_t)(result->epochs + 1), "rows",
+                     (json_int_t)result->rows_done, "has_checkpoint", result->can_resume);
+}
+
 static json_t *report_of(const struct run_record *record)
 {
     const struct clm_train_hooks *const hooks = record->hooks;
@@ -333,6 +342,10 @@ static json_t *report_of(const struct run_record *record)
     }
     if (report && record->result->calibration.rows &&
         !put(report, "calibration", calibration_of(&record->result->calibration))) {
+        json_decref(report);
+        return NULL;
+    }
+    if (report && record->result->is_stopped && !put(report, "stopped", stopped_of(record->result))) {
         json_decref(report);
         return NULL;
     }
@@ -449,7 +462,7 @@ static const struct {
              {"curves.png", write_curves},
              {"run.json", run_directory_write_report}};
 
-enum { RUN_MODEL, RUN_FILE_COUNT = sizeof files / sizeof *files };
+enum { RUN_MODEL, RUN_FILE_COUNT = sizeof files / sizeof *files, RUN_REPORT = RUN_FILE_COUNT - 1 };
 
 static clm_status run_directory_refuse_existing(const char *path, const char *name, struct clm_error *error)
 {
@@ -464,10 +477,38 @@ static clm_status run_directory_refuse_existing(const char *path, const char *na
     if (reason)
         return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
                         strerror(reason));
+    if (!strcmp(name, CHECKPOINT))
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "out resume",
+            "%s holds a run that was stopped (%s); go on with it by resume, name another directory, or move this one away",
+            path, name);
     return clm_fail_setting(
         error, CLM_ERROR_ARGUMENT, "out",
         "%s holds a run already (%s); nothing is overwritten: name another directory, or move this one away",
         path, name);
+}
+
+/* A run that goes on replaces what its stop has written, but no complete run: run.json says which it is. */
+static clm_status refuse_complete(const char *path, struct clm_error *error)
+{
+    char *const file = path_join(path, files[RUN_REPORT].name);
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    json_t *report = NULL;
+    if (!file)
+        return clm_fail_host_memory(error, path, strlen(path));
+    clm_status status = is_there(file) ? file_read(file, SIZE_MAX - 1, &bytes, &size, error) : CLM_OK;
+    if (status == CLM_OK && bytes)
+        status = json_parse(file, "it", (const char *)bytes, size, &report, error);
+    if (status == CLM_OK && report && !json_object_get(report, "stopped"))
+        status = clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "resume init",
+            "%s holds a complete run; nothing is left to do. Another run can begin from its net by init",
+            path);
+    json_decref(report);
+    free(bytes);
+    free(file);
+    return status;
 }
 
 /* ---- the claim ---- */
@@ -525,13 +566,18 @@ static clm_status claim(const char *path, struct run_claim *out, struct clm_erro
     return status;
 }
 
-clm_status run_directory_begin(const char *path, struct run_claim *out, struct clm_error *error)
+clm_status run_directory_begin(const char *path, bool goes_on, struct run_claim *out, struct clm_error *error)
 {
     *out = (struct run_claim){.lock = -1};
     clm_status status = claim(path, out, error);
+    if (status == CLM_OK && goes_on)
+        return refuse_complete(path, error);
+    /* of a run that was killed between a checkpoint and its end, the checkpoint tells most */
+    if (status == CLM_OK)
+        status = run_directory_refuse_existing(path, CHECKPOINT, error);
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
         status = run_directory_refuse_existing(path, files[i].name, error);
-    return status ? status : run_directory_refuse_existing(path, "checkpoint.safetensors", error);
+    return status;
 }
 
 void run_directory_end(const char *path, struct run_claim *claim, bool is_kept)

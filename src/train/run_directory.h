@@ -26,10 +26,10 @@ struct run_claim {
 };
 
 /* Makes the directory if it is missing, and claims it. Fails with CLM_ERROR_ARGUMENT if it already holds
- * any of a run's files (the four above or checkpoint.safetensors) or another run has claimed it, and with
- * CLM_ERROR_IO if nothing can be written into it. run_directory_end gives the claim back, also one that
- * failed. */
-CLM_MUST_CHECK clm_status run_directory_begin(const char *path, struct run_claim *out,
+ * any of a run's files (the four above or checkpoint.safetensors), or, for a run that goes on, if it holds a
+ * complete run; or if another run has claimed it; and with CLM_ERROR_IO if nothing can be written into it.
+ * run_directory_end gives the claim back, also one that failed. */
+CLM_MUST_CHECK clm_status run_directory_begin(const char *path, bool goes_on, struct run_claim *out,
                                               struct clm_error *error);
 
 /* Gives the claim back. Unless `is_kept`, removes the directories that run_directory_begin has made, as

@@ -64,10 +64,17 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
     return status;
 }
 
-/* Before the end of the first epoch there is nothing that is worth keeping. */
+/* Whether the run was asked to stop; one with checkpoints stops where the last one was written. */
+static bool is_stopped(const struct training *t)
+{
+    return t->checkpoints.directory ? t->checkpoints.is_halted : ensemble_is_stopped(t->ensemble);
+}
+
+/* Whether the running epoch ends here. Without a checkpoint it goes on, but the first one is worth nothing
+ * before its end. */
 static bool is_given_up(const struct training *t)
 {
-    return t->is_range_over || (!t->epoch_count && ensemble_is_stopped(t->ensemble));
+    return t->is_range_over || ((t->checkpoints.directory || !t->epoch_count) && is_stopped(t));
 }
 
 /* The rate of a step of a range test, counted from 0. */
@@ -123,16 +130,15 @@ static clm_status take_batch(struct training *t, size_t position, const struct m
                : network_step(&t->net, batch->rows, step, &t->sums, next, error);
 }
 
-/* *done counts the rows: fewer than all if the epoch is given up. */
-static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
-                                    size_t *done, struct clm_error *error)
+/* *done counts the rows, at first those before the run stopped: fewer than all if the epoch is given up. */
+static clm_status train_on_all_rows(struct training *t, const struct clm_model *model, size_t epoch,
+                                    double started, double *reported, size_t *done, struct clm_error *error)
 {
     const struct train_options *const options = t->options;
     struct minibatch batch, next;
     clm_status status;
-    *done = 0;
-    if ((status = feed_begin(&t->train, &t->rows, t->seed, options->shuffle ? epoch : 0, error)) ||
-        (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
+    if ((status = feed_begin_at(&t->train, &t->rows, t->seed, options->shuffle ? epoch : 0, *done, error)) ||
+        (status = batch_from(t, *done, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
         const size_t position = *done;
@@ -142,6 +148,7 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
             (status = take_batch(t, position, &batch, &step, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
+        checkpoints_after_step(t, model, *done, next.rows, started);
         status = options->hooks.range ? tell_range_step(t, &step, *done, error)
                                       : report_progress(t, epoch, *done, started, reported, error);
     }
@@ -181,15 +188,18 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
 {
     const size_t N = t->data->train.count;
     struct clm_epoch *const epoch = &t->epochs[number - 1];
-    const double started = clock_seconds();
+    const double started = clock_seconds() - t->checkpoints.epoch_seconds;
     double loss = 0;
-    size_t correct = 0, done;
+    size_t correct = 0, done = t->checkpoints.position;
     clm_status status;
+    t->checkpoints.position = 0;
+    t->checkpoints.epoch_seconds = 0;
     t->augmentation.epoch = (uint32_t)number;
     *epoch = (struct clm_epoch){.epoch = number, .net = t->number + 1};
-    if ((status = metrics_reset(t->be, &t->sums, error)) ||
-        (status = train_on_all_rows(t, number, started, reported, &done, error)))
+    if ((!done && (status = metrics_reset(t->be, &t->sums, error))) ||
+        (status = train_on_all_rows(t, model, number, started, reported, &done, error)))
         return status;
+    t->rows_done = done < N ? done : 0;
     if (t->options->hooks.range) { /* its losses have been told */
         t->epoch_count = number;
         return CLM_OK;
@@ -280,17 +290,31 @@ static clm_status train_check_options(const struct train_options *options, const
 /* Whether the run ends before the next epoch. */
 static bool is_over(const struct training *t)
 {
-    return t->is_range_over || t->epoch_count == t->options->epochs || ensemble_is_stopped(t->ensemble) ||
+    return t->is_range_over || t->epoch_count == t->options->epochs || is_stopped(t) ||
            course_has_stalled(&t->course) || course_is_out_of_time(&t->course);
+}
+
+/* Whether the model has the net to keep, as the best one, or the net on the backend is it. */
+static bool is_best_in_model(const struct training *t)
+{
+    return t->course.best_epoch < t->epoch_count || (t->rows_done && t->course.stop_after);
 }
 
 /* Brings net and model to the parameters that are kept: the model has the best ones, or the net the last.
  * From here on the net has the averaged ones, if there are any. */
 static clm_status keep_parameters(struct training *t, struct clm_model *model, struct clm_error *error)
 {
+    t->net.is_ahead = false; /* of an epoch that was not finished */
     network_exchange_average(&t->net);
-    return t->course.best_epoch < t->epoch_count ? network_write(&t->net, model, error)
-                                                 : network_read(&t->net, model, error);
+    if (is_best_in_model(t))
+        return network_write(&t->net, model, error);
+    if (t->rows_done) {
+        t->unfinished = t->epochs[t->epoch_count - 1];
+        const clm_status status = score_epoch(t, &t->unfinished, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    return network_read(&t->net, model, error);
 }
 
 /* Makes room for the data, which is the same for all nets, and uploads how they take it. */
@@ -309,13 +333,17 @@ static clm_status run_epochs(struct training *t, struct clm_model *model, struct
     double reported = clock_seconds();
     if ((!t->train.be && (status = begin_data(t, error))) ||
         (status = training_create_network(t, model, error)) ||
-        (status = network_write(&t->net, model, error)))
+        (status = network_write(&t->net, model, error)) || (status = checkpoints_restore(t, model, error)))
         return status;
     /* resident data is uploaded before the first epoch's clock starts */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->rows, 0, 0, error)))
         return status;
-    while (status == CLM_OK && !is_over(t))
-        status = run_epoch(t, model, t->epoch_count + 1, &reported, error);
+    while (status == CLM_OK && !is_over(t)) {
+        const size_t number = t->epoch_count + 1;
+        status = run_epoch(t, model, number, &reported, error);
+        if (status == CLM_OK && t->epoch_count == number)
+            checkpoints_after_epoch(t, model);
+    }
     return status;
 }
 
@@ -342,7 +370,8 @@ clm_status train_prepare(struct training *t, struct clm_memory_plan *plan, struc
     const struct clm_model *const model = t->ensemble->model;
     clm_status status;
     if ((status = weigh_rows(t, error)) || (status = training_plan(t, model, plan, error)) ||
-        (status = training_tune(t->be, model, t->data, t->options, t->split, error)))
+        (status = training_tune(t->be, model, t->data, t->options, t->split, error)) ||
+        (status = checkpoints_match(t, error)))
         return status;
     return training_plan(t, model, plan, error);
 }
@@ -407,11 +436,12 @@ static void describe_first_net(struct training *t, struct clm_train_result *resu
 {
     const struct net_training *const first = t->ensemble->nets;
     t->epochs = t->ensemble->epochs;
-    t->kept = t->epochs[first->best_epoch - 1];
+    t->kept = t->rows_done && !is_best_in_model(t) ? t->unfinished : t->epochs[first->best_epoch - 1];
     result->nets = t->ensemble->count;
     result->epochs = first->epoch_count;
     result->is_stopped_early = first->is_stopped_early;
     result->is_out_of_time = first->is_out_of_time;
+    result->rows_done = t->rows_done;
 }
 
 /* Trains the nets, tests their mean, and writes the run. */
@@ -420,6 +450,8 @@ static clm_status train_and_test(struct training *t, struct clm_train_result *re
     const struct train_options *const options = t->options;
     struct clm_model *const model = t->ensemble->model;
     clm_status status = ensemble_run(t, error);
+    result->is_stopped = t->checkpoints.is_halted;
+    result->can_resume = result->is_stopped && t->checkpoints.is_written;
     if (status != CLM_OK || options->hooks.range || (status = ensemble_finish(t, &t->epoch_count, error)) ||
         !t->epoch_count)
         return status;
@@ -474,7 +506,9 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if ((status = train_check_options(options, model, data, error)) ||
         (status = rule_check(settings, error)) || (status = begin_course(&t, error)) ||
         (status = check_labelled(data, error)) || (status = describe_nets(model, data, error)) ||
-        (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
+        (status = checkpoints_begin(&t, error)) ||
+        (options->out &&
+         (status = run_directory_begin(options->out, checkpoints_go_on(&t.checkpoints), &claim, error))) ||
         (status = train_prepare(&t, &plan, error)) || (status = ensemble_begin(&ensemble, error)))
         goto cleanup;
     training_tell_split(&t);
@@ -488,6 +522,9 @@ cleanup:
         status = CLM_OK; /* in the first epoch, or before: nothing is kept */
     training_free(&t);
     ensemble_end(&ensemble);
+    if (status != CLM_OK)
+        checkpoints_tell_last(&t.checkpoints, error);
+    checkpoints_end(&t.checkpoints, status == CLM_OK && result->epochs && !result->is_stopped);
     if (options->out)
         run_directory_end(options->out, &claim, status == CLM_OK && result->epochs);
     return status;

@@ -3,6 +3,7 @@
 #define CLM_TRAIN_TRAINING_H
 
 #include "nn/weights.h"
+#include "train/checkpoint.h"
 #include "train/course.h"
 #include "train/evaluate.h"
 #include "train/feed.h"
@@ -54,8 +55,11 @@ struct training {
     struct clm_epoch kept;    /* whose parameters are kept */
     bool is_range_over;
     struct course course;
-    bool has_course;       /* it has begun, but no epoch has */
-    double largest_weight; /* of the initial parameters, in absolute value */
+    bool has_course; /* it has begun, but no epoch has */
+    struct checkpoints checkpoints;
+    size_t rows_done;            /* of an epoch that the run stopped in */
+    struct clm_epoch unfinished; /* the last epoch, but with the scores at that place */
+    double largest_weight;       /* of the initial parameters, in absolute value */
     struct row_weights weights;
     struct rows rows; /* the training part, with these weights; without them it has none */
     /* A loss of validation or test rows that is no number: it fails the run, after the run is written. */

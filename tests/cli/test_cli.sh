@@ -439,7 +439,7 @@ printf '\200\002cos\nsystem\nU\012touch evil\205R.' >pickled
 fails 'GLOBAL os.system is not allowed here' train --data pickled --backend reference
 check 'what a pickle would run did not run' [ ! -e evil ]
 
-# ---- Ctrl-C: the running epoch is finished, the run is written ----
+# ---- Ctrl-C: the running step is finished, the run is written ----
 
 start "$program" train --data data --backend reference --epochs 1000000 --out stopped
 await $process has_line out '^ *1  '
@@ -447,10 +447,11 @@ kill -INT $process
 status=0
 wait $process || status=$?
 check 'Ctrl-C: done' [ "$status" -eq 0 ]
-check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this epoch'
-check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000'
+check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this step'
+check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped (after|in) epoch [0-9]+ of 1000000'
+check 'Ctrl-C: says how to go on' has_line err '^clmlp: train: note: go on with: clmlp train --resume stopped$'
 check 'Ctrl-C: the test' has_line out '^test +loss'
-for file in model.safetensors run.json history.csv curves.png; do
+for file in model.safetensors run.json history.csv curves.png checkpoint.safetensors; do
     check "Ctrl-C: $file" [ -s "stopped/$file" ]
 done
 succeeds eval stopped/model.safetensors --data data --backend reference

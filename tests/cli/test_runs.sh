@@ -24,7 +24,7 @@ wait "$first" || status=$?
 check 'the first run is written' [ "$status" -eq 0 ]
 check 'its lock is gone' [ ! -e taken/.lock ]
 check 'its report is there' [ -s taken/run.json ]
-fails 'taken holds a run already' train --data small.csv --backend reference --out taken
+fails 'taken holds a run that was stopped .checkpoint.safetensors.; go on with it by resume' train --data small.csv --backend reference --out taken
 
 start "$program" train --data data.csv --backend reference --epochs 1000000 --out killed
 await $process has_line out '^ *1  '
@@ -92,13 +92,13 @@ process=$!
 is_locked() { [ -e piped/.lock ]; }
 await $process is_locked
 kill -INT $process
-await $process has_line err 'stopping after this epoch'
+await $process has_line err 'stopping after this step'
 kill -KILL $reader
 wait $reader 2>wait.err || true
 status=0
 wait $process || status=$?
 check 'an interrupt without a reader: no signal ends it' [ "$status" -eq 1 ]
-check 'an interrupt without a reader: it says so' has_line err 'standard output could not be written|stopped before the end of the first epoch'
+check 'an interrupt without a reader: it says so' has_line err 'standard output could not be written|stopped in the first epoch'
 
 # ---- before the end of the first epoch ----
 
@@ -111,8 +111,16 @@ kill -TERM $process
 status=0
 wait $process || status=$?
 check 'SIGTERM in the first epoch: exit 1' [ "$status" -eq 1 ]
-check 'SIGTERM in the first epoch: a sentence' has_line err '^clmlp: train: stopped before the end of the first epoch, as asked; nothing is kept'
-check 'SIGTERM in the first epoch: no directory' [ ! -e early ]
+check 'SIGTERM in the first epoch: a sentence' has_line err '^clmlp: train: stopped in the first epoch, as asked: there is no net yet; go on with: clmlp train --resume early$'
+check 'SIGTERM in the first epoch: a checkpoint, and no run' [ -s early/checkpoint.safetensors -a ! -e early/run.json ]
+
+start "$program" train --data long.csv --backend reference --hidden 500,500 --batch 1
+await $process has_begun
+kill -TERM $process
+status=0
+wait $process || status=$?
+check 'SIGTERM in the first epoch without --out: exit 1' [ "$status" -eq 1 ]
+check 'SIGTERM in the first epoch without --out: a sentence' has_line err '^clmlp: train: stopped before the end of the first epoch, as asked; nothing is kept'
 
 # ---- a driver's cache of kernels ----
 

@@ -219,9 +219,10 @@ static bool is_kept(const char *now, const char *before, const char *after_succe
 {
     if (!options.keeps || !matches(said, " is kept in ") || *difference(now, after_success))
         return false;
-    char *const rest = without_kept(now);
-    const bool is_it = strlen(rest) < strlen(now) && !strcmp(rest, before);
+    char *const rest = without_kept(now), *const rest_before = without_kept(before);
+    const bool is_it = strlen(rest) < strlen(now) && !strcmp(rest, rest_before);
     free(rest);
+    free(rest_before);
     return is_it;
 }
 

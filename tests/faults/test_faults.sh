@@ -56,7 +56,8 @@ each() {
     printf '%s: %s\n' "$*" "$(tail -n 1 log)"
 }
 
-keeps='^new/(below/)?(model.safetensors |$)' # if something else cannot be written, the net is kept
+# if something else cannot be written, the net is kept, and what the run could go on from
+keeps='^(new/(below/)?|halfway/)(model.safetensors |checkpoint(-[a-z0-9]*)?.safetensors |$)'
 options=$*
 case "$options" in
 *--sample*)
@@ -69,7 +70,7 @@ esac
 case " $options " in
 *" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice
 esac
-varies='^(new/(below/)?(run.json|history.csv|curves.png)|new\.png|times\.)'
+varies='^((new/(below/)?|halfway/)(run.json|history.csv|curves.png|checkpoint(-[a-z0-9]*)?.safetensors)|new\.png|times\.)'
 
 # ---- the state before each run: small sets in every format, a model, a run, and earlier outputs ----
 
@@ -98,6 +99,8 @@ cp few.csv old.csv
 cp -R few.idx old.idx
 cp few.npz old.npz
 prepare bench --backend reference --layers 8,4,3 --layers 6,3 --batch 4,5 --seconds 0.001 --json rows.json
+prepare train --backend reference --data cifar --hidden 3 --epochs 2 --batch 30 --keep-checkpoints 1 --checkpoint-every 1 --out halfway
+rm -f halfway/run.json halfway/model.safetensors halfway/curves.png halfway/history.csv
 rm -f out err
 cd ..
 
@@ -111,6 +114,8 @@ small='--hidden 3 --epochs 2 --batch 30'
     each host train --backend reference --data few.npy --hidden 3 --epochs 2 --batch 5 --resident no --shard 10 --class-weight balanced --train-score --out new
     each host train --backend reference --data cifar $small --quiet --out new/below
     each host train --config old.settings --out new
+    each host train --backend blas --data cifar $small --val 0.2 --checkpoint-every 1 --keep-checkpoints 2 --out new
+    each host train --resume halfway
     each host train --backend reference --data cifar $small --init old/model.safetensors --quiet
 }
 each host eval old/model.safetensors --backend reference --data cifar --json scores.json

@@ -44,6 +44,8 @@ static void look_at(const struct clm_settings *settings, const struct clm_settin
         fuzz_expect(count);
     if (setting->type == CLM_SETTING_DURATION)
         fuzz_expect(number > 0 && isfinite(number));
+    if (setting->type == CLM_SETTING_INTERVAL)
+        fuzz_expect(count ? number == 0 : number > 0 ? isfinite(number) : !strcmp(text, "never"));
     if (setting->type == CLM_SETTING_FLAG)
         fuzz_expect(count <= 1);
     if (setting->type == CLM_SETTING_CHOICE)

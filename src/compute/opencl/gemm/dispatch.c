@@ -303,6 +303,14 @@ clm_status provider_assign(struct clm_backend *be, const struct product_key *key
     return CLM_OK;
 }
 
+bool provider_assigned(const struct clm_backend *be, size_t index, struct assignment *out)
+{
+    if (!providers_count(be) || index >= dispatch_of(be)->assigned)
+        return false;
+    *out = dispatch_of(be)->table[index];
+    return true;
+}
+
 void provider_drop(struct clm_backend *be, size_t provider, const char *why)
 {
     drop(&self(be)->dispatch, provider, why);

@@ -7,11 +7,6 @@
 
 enum provider_state { PROVIDER_CLOSED, PROVIDER_OPEN, PROVIDER_DROPPED };
 
-struct assignment {
-    struct product_key key; /* must be first, for product_nearest */
-    size_t provider;
-};
-
 struct dispatch {
     struct gemm_candidate candidates[PROVIDERS_MOST];
     struct gemm_provider providers[PROVIDERS_MOST]; /* one per candidate */
