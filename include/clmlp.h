@@ -787,6 +787,7 @@ struct clm_progress {
     size_t epoch, epochs;  /* the one running, from 1 */
     size_t rows, rows_all; /* done and all of this epoch */
     double loss;           /* mean so far in this epoch */
+    double accuracy;       /* the same; NaN without classes */
     double samples_per_s;
     size_t net, nets; /* the net of an ensemble, from 1, and how many there are */
 };

@@ -1,8 +1,9 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/train.h"
 
-#include "cli/shares.h"
 #include "cli/prediction.h"
+#include "cli/progress.h"
+#include "cli/shares.h"
 #include "cli/signals.h"
 
 #include <errno.h>
@@ -223,30 +224,6 @@ static void print_plan(void *user, const struct clm_memory_plan *plan)
     printf("\n\n");
 }
 
-static void clear_progress(void)
-{
-    if (is_terminal(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-}
-
-static void print_progress(void *user, const struct clm_progress *progress)
-{
-    (void)user;
-    const size_t left =
-        progress->rows_all - progress->rows + (progress->epochs - progress->epoch) * progress->rows_all;
-    fprintf(stderr, "\r\033[K");
-    if (progress->nets > 1)
-        fprintf(stderr, "net %zu of %zu, ", progress->net, progress->nets);
-    fprintf(stderr, "epoch %zu of %zu, %3.0f %%, loss %.4f", progress->epoch, progress->epochs,
-            100.0 * (double)progress->rows / (double)progress->rows_all, progress->loss);
-    if (progress->samples_per_s > 0) {
-        const double seconds = (double)left / progress->samples_per_s;
-        fprintf(stderr, ", %.0f samples/s, %.0f:%02.0f to go", progress->samples_per_s, floor(seconds / 60),
-                floor(fmod(seconds, 60)));
-    }
-    fflush(stderr);
-}
-
 static void print_heading(const struct training_run *run, const struct clm_epoch *epoch)
 {
     const bool is_regression = run->is_regression;
@@ -263,7 +240,7 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 {
     struct training_run *const run = user;
     signals_take(); /* the first epoch builds kernels, too */
-    clear_progress();
+    progress_clear();
     if (run->is_quiet)
         return;
     if (!run->has_heading)
@@ -435,7 +412,7 @@ static void print_warning(void *user, const struct clm_warning *warning)
     snprintf(advised.message, sizeof advised.message, "%s", warning->sentence);
     snprintf(advised.setting, sizeof advised.setting, "%s", warning->setting);
     name_options("train", &advised);
-    clear_progress();
+    progress_clear();
     complain("train", "warning: %s", advised.message);
 }
 
@@ -708,9 +685,9 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
             ? "clmlp: train: note: stopping after this step; interrupt again to end the program\n"
             : "clmlp: train: note: stopping after this epoch, or at once if it is the first; interrupt again to end the program\n");
     if (is_terminal(STDERR_FILENO) && !run.is_quiet)
-        hooks.on_progress = print_progress;
+        hooks.on_progress = progress_show;
     status = clm_train(backend, model, data, settings, &hooks, &result, error);
-    clear_progress();
+    progress_clear();
     if (status == CLM_OK && !result.epochs && result.can_resume)
         status = fail(
             error, CLM_ERROR_ARGUMENT,

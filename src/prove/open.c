@@ -113,9 +113,12 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
         return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl",
                         options->kind);
     }
-    if (status == CLM_OK)
-        prove_limit(*out, options);
-    return status;
+    if (status != CLM_OK)
+        return status;
+    (*out)->on_note = options->on_note;
+    (*out)->note_user = options->note_user;
+    prove_limit(*out, options);
+    return CLM_OK;
 }
 
 /* Why a device is taken, or why not. */

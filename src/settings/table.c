@@ -468,6 +468,9 @@ const struct setting_row setting_rows[] = {
     OTHER(
         TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
         "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
+    OTHER(
+        OUTPUT, "log-json", "FILE", TRAIN_ALONE | UNSAVED, UNSET,
+        "add a line of JSON to this file after each epoch, for other programs: the figures that run.json has; - is standard output"),
     FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
     FLAG("quiet", VERIFY | KERNEL_CHECK, "print failures and the summary only"),
     CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),

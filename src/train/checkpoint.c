@@ -574,7 +574,8 @@ static bool may_change(const char *name)
                                         "resident",
                                         "device-memory",
                                         "checkpoint-every",
-                                        "keep-checkpoints"};
+                                        "keep-checkpoints",
+                                        "log-json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))
             return true;

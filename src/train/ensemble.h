@@ -27,6 +27,7 @@ struct ensemble {
     size_t *kept_epochs;       /* (count), of the nets that are kept */
     pthread_mutex_t mutex;     /* of what follows, and of the caller's hooks */
     size_t next;               /* the next net to train */
+    int log;                   /* of epochs, see train/epoch_log.h; -1: none */
     atomic_bool has_failed;    /* then no further one is begun */
     clm_status status;         /* the first failure */
     struct clm_error error;

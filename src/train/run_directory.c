@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- run.json ---- */
@@ -176,6 +177,24 @@ static json_t *epoch_at(const void *record_, size_t index)
         return object;
     json_decref(object);
     return NULL;
+}
+
+char *run_directory_epoch_line(const struct run_record *record, size_t index)
+{
+    char when[32] = "", *text = NULL, *line = NULL;
+    const time_t now = time(NULL);
+    struct tm utc;
+    json_t *const epoch = epoch_at(record, index);
+    if (gmtime_r(&now, &utc))
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    if (epoch && put(epoch, "epochs", json_integer((json_int_t)record->epochs_wanted)) &&
+        put(epoch, "time", json_string(when)))
+        text = json_dumps(epoch, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (text && asprintf(&line, "%s\n", text) < 0)
+        line = NULL;
+    free(text);
+    json_decref(epoch);
+    return line;
 }
 
 /* The test score: loss and accuracy, or of regression RMSE, MAE and R2 beside the loss. */

@@ -17,7 +17,13 @@ struct run_record {
     const struct clm_train_result *result;
     const struct row_weights *weights; /* NULL, or empty, if all rows count the same */
     const size_t *kept_epochs;         /* of each net of an ensemble */
+    size_t epochs_wanted;              /* of each net; only lines of epochs have it */
 };
+
+/* Epoch `index` as a line of JSON, with the names that run.json has, `epochs` (how many are wanted) and
+ * `time` (in UTC); model, data and epochs of the record are read. The caller frees it; NULL if there is no
+ * memory. */
+char *run_directory_epoch_line(const struct run_record *record, size_t index);
 
 /* A directory that one run has to itself. */
 struct run_claim {

@@ -6,6 +6,7 @@
 #include "train/augment.h"
 #include "train/divergence.h"
 #include "train/ensemble.h"
+#include "train/epoch_log.h"
 #include "train/outcome.h"
 #include "train/plan.h"
 #include "train/rule.h"
@@ -26,7 +27,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     if (!t->options->hooks.on_progress || now - *reported < PROGRESS_SECONDS)
         return CLM_OK;
     double loss = 0;
-    size_t correct;
+    size_t correct = 0;
     const clm_status status = metrics_read(t->be, &t->sums, &loss, &correct, error);
     if (status != CLM_OK)
         return status;
@@ -36,6 +37,8 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                           .rows = done,
                                           .rows_all = t->data->train.count,
                                           .loss = loss / (double)done,
+                                          .accuracy =
+                                              t->data->target_count ? NAN : (double)correct / (double)done,
                                           .samples_per_s = per_second((double)done, *reported - started),
                                           .net = t->number + 1,
                                           .nets = t->ensemble->count};
@@ -216,11 +219,11 @@ static clm_status run_epoch(struct training *t, struct clm_model *model, size_t 
     if ((status = score_epoch(t, epoch, error)))
         return status;
     t->epoch_count = number;
-    if (t->options->hooks.on_epoch) {
-        ensemble_lock(t->ensemble);
+    ensemble_lock(t->ensemble);
+    if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
-        ensemble_unlock(t->ensemble);
-    }
+    epoch_log_add(t);
+    ensemble_unlock(t->ensemble);
     if (course_note(&t->course, epoch, started) && t->course.stop_after)
         status = network_read(&t->net, model, error);
     network_exchange_average(&t->net);
@@ -489,6 +492,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                                 .options = options,
                                 .count = nets,
                                 .at_once = size_min(nets, 1 + options->hooks.more_count),
+                                .log = -1,
                                 .mutex = PTHREAD_MUTEX_INITIALIZER};
     struct training t = {.be = be,
                          .data = data,
@@ -509,7 +513,9 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         (status = checkpoints_begin(&t, error)) ||
         (options->out &&
          (status = run_directory_begin(options->out, checkpoints_go_on(&t.checkpoints), &claim, error))) ||
-        (status = train_prepare(&t, &plan, error)) || (status = ensemble_begin(&ensemble, error)))
+        (status = train_prepare(&t, &plan, error)) ||
+        (status = epoch_log_begin(clm_settings_text(settings, "log-json"), &ensemble.log, error)) ||
+        (status = ensemble_begin(&ensemble, error)))
         goto cleanup;
     training_tell_split(&t);
     if (options->hooks.on_plan)
@@ -521,6 +527,7 @@ cleanup:
     if (status == CLM_ERROR_STOPPED)
         status = CLM_OK; /* in the first epoch, or before: nothing is kept */
     training_free(&t);
+    epoch_log_end(&ensemble.log);
     ensemble_end(&ensemble);
     if (status != CLM_OK)
         checkpoints_tell_last(&t.checkpoints, error);

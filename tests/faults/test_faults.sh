@@ -113,7 +113,7 @@ small='--hidden 3 --epochs 2 --batch 30'
     each host train --backend blas --data cifar $small --augment flip,shift=2,cutout=4,mixup=0.2,noise=0.1 --out new
     each host train --backend reference --data few.npy --hidden 3 --epochs 2 --batch 5 --resident no --shard 10 --class-weight balanced --train-score --out new
     each host train --backend reference --data cifar $small --quiet --out new/below
-    each host train --config old.settings --out new
+    each host train --config old.settings --log-json times.log --out new
     each host train --backend blas --data cifar $small --val 0.2 --checkpoint-every 1 --keep-checkpoints 2 --out new
     each host train --resume halfway
     each host train --backend reference --data cifar $small --init old/model.safetensors --quiet
