@@ -170,8 +170,12 @@ clm_status directory_make(const char *path, size_t *made, struct clm_error *erro
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
                               strerror(reason));
         *at = end;
-        if (!end)
+        if (end)
+            continue;
+        if (status != CLM_OK || !stat(path, &about) || errno != ENOENT || tries++ >= TRIES_MOST)
             break;
+        at = partial; /* removed before it was looked at */
+        first = 0;
     }
     if (status == CLM_OK && stat(path, &about))
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
