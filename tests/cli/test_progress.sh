@@ -7,7 +7,7 @@ set -eu
 . "$2/tests/cli/program.sh"
 
 "$program" data make --rows 400 --out set >made
-arguments='train --data set --backend reference --hidden 160 --epochs 2'
+arguments='train --data set --backend blas --hidden 768 --epochs 2'
 
 # ---- on a terminal ----
 
